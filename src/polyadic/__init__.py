@@ -1,0 +1,1 @@
+"""Tensor models of scientific data as cached, inspectable workflow stages."""
