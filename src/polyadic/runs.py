@@ -26,6 +26,11 @@ class Dataset:
     sha256: tuple[str, ...]
     settings: str
 
+    @property
+    def options(self) -> list[str]:
+        """The checksums as options of the source's command line."""
+        return ["--sha256", *self.sha256] if self.sha256 else []
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -50,6 +55,25 @@ class Plan:
         if name not in self.runs[method]:
             raise InputError(f"{method} has no run {name!r}; {nearest(name, self.runs[method])}")
         return self.runs[method][name]
+
+    def dataset(self, name: str) -> Dataset:
+        """Return one dataset, or raise `InputError` naming the nearest one."""
+        if name not in self.datasets:
+            raise InputError(f"datasets.yaml has no dataset {name!r}; {nearest(name, self.datasets)}")
+        return self.datasets[name]
+
+    def sweep(self, method: str, name: str) -> tuple[str, ...]:
+        """Return the runs of one sweep, or raise `InputError` naming the nearest one."""
+        if name not in self.sweeps[method]:
+            raise InputError(f"{method} has no sweep {name!r}; {nearest(name, self.sweeps[method])}")
+        return self.sweeps[method][name]
+
+    def sweep_settings(self, method: str, name: str) -> str:
+        """Return the settings of the stage that gathers a sweep: what varied, run by run."""
+        members = self.sweep(method, name)
+        parameters = {run: self.runs[method][run].parameters for run in members}
+        columns = {key: json.dumps([parameters[run][key] for run in members]) for key in parameters[members[0]]}
+        return json.dumps({"runs": list(members), "parameters": columns}, sort_keys=True)
 
     def targets(self) -> list[str]:
         """Return the files that `rule all` makes: every product of every enabled run, and the sweeps' tables."""
