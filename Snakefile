@@ -13,7 +13,7 @@ for folder in dict.fromkeys([Path(workflow.basedir).resolve(), Path.cwd()]):
             configfile: str(folder / "config" / file)
 
 
-for method in config["methods"]:
+for method in config.get("methods") or []:
     for folder in dict.fromkeys([Path(workflow.basedir).resolve(), Path.cwd()]):
         if (folder / "config" / f"{method}.yaml").is_file():
 
@@ -24,7 +24,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/sources.smk"
 
 
-for method in config["methods"]:
+for method in config.get("methods") or []:
 
     include: f"workflow/rules/{method}.smk"
 

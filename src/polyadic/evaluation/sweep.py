@@ -29,7 +29,8 @@ def sweep(cfg: SweepConfig, metrics: Sequence[xr.Dataset]) -> xr.Dataset:
     parts = [ds[["value", "standard_error"]].load() for ds in metrics]
     if any("fold" in ds.dims for ds in parts):
         parts = [ds.mean("fold", keep_attrs=True) if "fold" in ds.dims else ds for ds in parts]
-    out = xr.concat(parts, dim="run", join="outer", coords="minimal", compat="override", combine_attrs="drop")
+    out = xr.concat(parts, dim="run", join="outer", coords="minimal", compat="override", combine_attrs="override")
+    out.attrs = {}
     out = out.assign_coords(run=("run", names, {"long_name": "run of the sweep"}))
     for name, text in cfg.parameters.items():
         out = out.assign_coords({name.replace(".", "_"): ("run", *_column(name, json.loads(text)))})

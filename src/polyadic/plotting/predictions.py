@@ -86,7 +86,7 @@ def _by_method(ds: xr.Dataset) -> list[tuple[str, np.ndarray, np.ndarray, np.nda
     if "method" not in mean.dims:
         return [("model", truth, mean.to_numpy()[rows], variance.to_numpy()[rows])]
     return [
-        (str(m), truth, mean.sel(method=m).to_numpy()[rows], variance.sel(method=m).to_numpy()[rows])
+        (str(m), truth, mean.sel({"method": m}).to_numpy()[rows], variance.sel({"method": m}).to_numpy()[rows])
         for m in ds["method"].to_numpy()
     ]
 
