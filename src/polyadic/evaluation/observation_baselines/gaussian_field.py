@@ -18,7 +18,7 @@ Omre (1987), *Math. Geology* 19, 25-39 (Bayesian kriging). Rasmussen & Williams 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
@@ -84,6 +84,15 @@ class Field:
         """Return the variance of the noise-free field at sites, (n,)."""
         return np.asarray(self.variance + (sites.trend**2) @ self.trend_variance)
 
+    def matched(self, sites: Sites, residual: Floats) -> Field:
+        """Return the field whose first trend coefficient varies so much that it has the mean square of all residuals.
+
+        A few groups tell how the field varies within a group, but only all of them how the groups differ.
+        """
+        excess = float(np.mean(residual**2 - self.prior_variance(sites))) - self.noise
+        first = max(float(self.trend_variance[0]) + excess, 0.0)
+        return replace(self, trend_variance=np.r_[first, self.trend_variance[1:]])
+
     def krige(self, group: Group, target: Sites) -> tuple[Floats, Floats]:
         r"""Return the posterior mean and variance of the noise-free field at targets, both (m,).
 
@@ -98,7 +107,16 @@ class Field:
         sides = np.column_stack([self.covariance(group.sites, target), group.residual])
         white = solve_triangular(factor, sides, lower=True, check_finite=False)
         mean = white[:, :-1].T @ white[:, -1]
-        return mean, np.maximum(prior - np.einsum("ij,ij->j", white[:, :-1], white[:, :-1]), TINY * prior)
+        known = np.einsum("ij,ij->j", white[:, :-1], white[:, :-1])
+        return np.asarray(mean), np.maximum(prior - known, TINY * prior)
+
+    def leave_one_out(self, group: Group) -> Floats:
+        """Return the residual of every row from the kriging of the others: (C^-1 r)_i / (C^-1)_ii, (n,)."""
+        matrix = self.covariance(group.sites, group.sites)
+        matrix.flat[:: len(matrix) + 1] += self.noise * group.weight
+        inverse = np.linalg.inv(matrix)
+        left: Floats = inverse @ group.residual / np.diag(inverse)
+        return left
 
     def _scaled(self, sites: Sites) -> Floats:
         return np.column_stack([sites.place / self.length, sites.height / self.height_length])
@@ -148,7 +166,8 @@ def learn(groups: Sequence[Group], start: Field | None = None, iterations: int =
 
 
 def _pack(field: Field) -> Floats:
-    return np.log(np.r_[field.length, field.height_length, field.variance, field.noise, field.trend_variance])
+    packed = np.r_[field.length, field.height_length, field.variance, field.noise, field.trend_variance]
+    return np.asarray(np.log(packed))
 
 
 def _squares(points: Floats) -> Floats:

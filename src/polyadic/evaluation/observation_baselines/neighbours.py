@@ -24,7 +24,7 @@ class Choice(NamedTuple):
     """An inner error (mean square) and the number of neighbours and power of inverse distance it came with."""
 
     error: float
-    count: int
+    number: int
     power: float
 
 
@@ -32,8 +32,8 @@ def nearest_neighbours(train: xr.Dataset, test: xr.Dataset, variable: str, seed:
     """Return weighted means of the nearest train rows in scaled indexes, place, season and covariates.
 
     Latitude and longitude count together as a chord on the sphere, a datetime also as a season (a circle). Weights are
-    inverse powers 0, 1, 2 of the distance. Scales are found by coordinate descent on an inner split of train, which also
-    gives the variance.
+    inverse powers 0, 1, 2 of the distance. Scales are found by coordinate descent on an inner split of train, which
+    also gives the variance.
     """
     pair = tables(train, test, variable)
     first, second, group = points(pair.train, pair.test)
@@ -41,7 +41,7 @@ def nearest_neighbours(train: xr.Dataset, test: xr.Dataset, variable: str, seed:
     asked = np.flatnonzero(mask)
     asked = np.sort(np.random.default_rng(seed).permutation(asked)[:QUERIES])
     scale, choice = _descend(first[~mask], pair.train.value[~mask], first[asked], pair.train.value[asked], group)
-    value, near = _neighbours(first * scale[group], pair.train.value, second * scale[group], choice.count)
+    value, near = _neighbours(first * scale[group], pair.train.value, second * scale[group], choice.number)
     mean = _means(value, near, choice.power)[:, -1]
     return Prediction(pair.restore(mean), np.full(len(mean), choice.error))
 
@@ -119,7 +119,7 @@ def _neighbours(known: Floats, value: Floats, asked: Floats, count: int) -> tupl
     count = min(count, len(known))
     tree = cKDTree(known, balanced_tree=False, compact_nodes=False)
     near, rows = tree.query(asked, k=np.arange(1, count + 1))
-    return value[rows], near
+    return np.asarray(value[rows]), np.asarray(near, dtype=float)
 
 
 def _means(value: Floats, near: Floats, power: float) -> Floats:
