@@ -169,8 +169,8 @@ def _some(names: Sequence[str]) -> str:
 def _dataset(rows: Rows, names: Sequence[str], plan: Plan, cfg: ObservationsConfig, counts: Counts) -> xr.Dataset:
     station = None if rows.station is None else (rows.station, names)
     out = kind.dataset(
-        {name: (v, _attributes(name, plan, cfg, value=True)) for name, v in rows.values.items()},
-        {name: (v, _attributes(name, plan, cfg, value=False)) for name, v in rows.coordinates.items()},
+        {name: (v, _attributes(name, plan, cfg)) for name, v in rows.values.items()},
+        {name: (v, _attributes(name, plan, cfg)) for name, v in rows.coordinates.items()},
         covariates=plan.layout.covariates,
         station=station,
     )
@@ -181,7 +181,7 @@ def _dataset(rows: Rows, names: Sequence[str], plan: Plan, cfg: ObservationsConf
     return out
 
 
-def _attributes(name: str, plan: Plan, cfg: ObservationsConfig, *, value: bool) -> dict[str, str]:
+def _attributes(name: str, plan: Plan, cfg: ObservationsConfig) -> dict[str, str]:
     """Return the attributes of a variable: the settings before the file, the file before the conventions."""
     attributes = dict(plan.attributes.get(name, {}))
     column = plan.layout.values.get(name, name)
@@ -197,11 +197,7 @@ def _attributes(name: str, plan: Plan, cfg: ObservationsConfig, *, value: bool) 
     if "units" not in attributes:
         attributes["units"] = "1"
         attributes["comment"] = "the file states no units"
-        progress.warn(
-            f"the units of {name!r} are not stated; set units: {{{name}: ...}}"
-            if value
-            else f"index {name!r} has no units"
-        )
+        progress.warn(f"the units of {name!r} are not stated; set units: {{{name}: ...}}")
     return attributes
 
 

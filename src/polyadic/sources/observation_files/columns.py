@@ -100,6 +100,11 @@ def stated_units(name: str) -> str:
     return match[1] if match else ""
 
 
+def metres(units: str) -> float:
+    """Return the length in metres of the unit of an elevation; metres where it is none that is known."""
+    return {"km": 1000.0, "kilometre": 1000.0, "ft": 0.3048, "feet": 0.3048, "foot": 0.3048}.get(units.casefold(), 1.0)
+
+
 def variable_name(header: str) -> str:
     """Return the name that the column of a header gets in the output: without bracketed units and slashes.
 

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError
-from polyadic.sources.observation_files import times
+from polyadic.sources.observation_files import columns, times
 from polyadic.sources.observation_files.cleaning import Array, Block, Floats
 from polyadic.sources.observation_files.grids import Grid, opened, select
 from polyadic.sources.observation_files.settings import ObservationsConfig
@@ -40,8 +40,7 @@ def blocks(grid: Grid, cfg: ObservationsConfig, sites: Places | None) -> Iterato
 
 def _coordinate(variable: xr.DataArray, name: str, cfg: ObservationsConfig, path: Path) -> xr.Variable:
     if name != "time":
-        scale = {"km": 1000.0, "ft": 0.3048, "feet": 0.3048}.get(str(variable.attrs.get("units")), 1.0)
-        factor = scale if name == "elevation" else 1.0
+        factor = columns.metres(str(variable.attrs.get("units", ""))) if name == "elevation" else 1.0
         return xr.Variable(variable.dims, variable.to_numpy().astype(np.float64) * factor)
     units = str(variable.attrs.get("units", cfg.time_format))
     if " since " not in units:

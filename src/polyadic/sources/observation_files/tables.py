@@ -308,7 +308,8 @@ class _Rows(_Cells):
             return self._times(joined, rows)
         if not joined and self.sites is not None:
             return self.sites.at(name, self.stations(rows))
-        return self.numbers(joined[0], rows)
+        numbers = self.numbers(joined[0], rows)
+        return numbers * columns.metres(columns.stated_units(joined[0])) if name == "elevation" else numbers
 
     def _times(self, joined: Sequence[str], rows: Array) -> times.Times:
         if len(joined) > 1 and all(columns.plain(column) in columns.PARTS for column in joined):
