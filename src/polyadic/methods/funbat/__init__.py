@@ -1,0 +1,1 @@
+"""Functional Bayesian Tucker decomposition of scattered observations."""

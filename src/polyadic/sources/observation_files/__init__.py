@@ -1,0 +1,1 @@
+"""How source `observations` reads files: settings, recognition of columns, tables, NetCDF, times, cleaning."""

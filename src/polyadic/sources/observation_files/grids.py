@@ -1,0 +1,253 @@
+"""What the variables of a NetCDF file are: regular and curvilinear grids, station series, points, ragged arrays."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import netCDF4  # noqa: F401  (its HDF5 library has to be loaded before the one of h5py)
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from polyadic.core.errors import InputError, nearest
+from polyadic.sources.observation_files import columns
+from polyadic.sources.observation_files.cleaning import Array
+from polyadic.sources.observation_files.columns import Layout
+from polyadic.sources.observation_files.settings import ObservationsConfig
+from polyadic.sources.observation_files.tables import Places
+
+KEPT = ("title", "institution", "source", "references", "license")
+"""Global attributes that go with the data."""
+
+_AXES = {
+    "latitude": ("degrees_north", "degree_north", "degrees_n"),
+    "longitude": ("degrees_east", "degree_east", "degrees_e"),
+}
+_NAMES = {"surface_altitude": "elevation", "altitude": "elevation", "height_above_mean_sea_level": "elevation"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One NetCDF file that was looked at and not yet read.
+
+    Attributes
+    ----------
+    dims
+        Dimensions of the values.
+    maps
+        Per instance dimension of a ragged array the dimension of its samples, and the instance of each sample.
+    """
+
+    path: Path
+    layout: Layout
+    attributes: dict[str, dict[str, str]]
+    dims: tuple[str, ...]
+    maps: dict[str, tuple[str, NDArray[np.intp]]]
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file, scaled and masked but with times as numbers, or raise `InputError`."""
+    with path.open("rb") as file:
+        engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "netcdf4"
+    try:
+        with xr.open_dataset(
+            path, engine=engine, decode_times=False, decode_timedelta=False, decode_coords=False, cache=False
+        ) as ds:
+            yield ds
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0][:120]
+        raise InputError(f"{path}: not a readable NetCDF file ({reason}); it may be truncated: get it again") from error
+
+
+def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
+    """Return what the variables of a NetCDF file are.
+
+    Raises
+    ------
+    InputError
+        If it is of another kind, a variable is missing or may be several, or a dimension is left over.
+    """
+    with opened(path) as ds:
+        _refuse_other_kinds(ds, path)
+        ds = select(ds, cfg, path)
+        maps = _ragged(ds)
+        names = _named(ds)
+        where = str(path)
+        roles = columns.find_roles(names, cfg, where, _hints(ds, names))
+        roles = {role: found for role, found in roles.items() if role not in ("parameter", "units")}
+        supplied = [] if sites is None or "station" not in roles else [n for n in sites.coordinates if n not in roles]
+        indexes, covariates = columns.coordinates(roles, names, cfg, where, supplied)
+        draft = Layout(roles, {}, indexes, covariates)
+        used = [c for name in draft.coordinates for c in draft.of(name)] + list(roles.get("station", ()))
+        covered = {d for name in used for d in _dims(ds[name], maps)}
+        left = [name for name in names if name not in used]
+        measured = columns.find_values(
+            names if cfg.values else left, lambda some: _measured(ds, some, draft, maps), cfg, where
+        )
+        dims = _common_dims(ds, measured, covered, path)
+        _refuse_text(ds, [*measured, *(c for n in draft.coordinates if n != "time" for c in draft.of(n))], path)
+        layout = Layout(roles, {columns.variable_name(name): name for name in measured}, indexes, covariates)
+        return Grid(path, layout, _attributes(ds, layout), dims, maps)
+
+
+def titles(grid: Grid) -> dict[str, str]:
+    """Return the global attributes that go with the data."""
+    with opened(grid.path) as ds:
+        return {name: str(ds.attrs[name]) for name in KEPT if name in ds.attrs}
+
+
+def _refuse_other_kinds(ds: xr.Dataset, path: Path) -> None:
+    kind = ds.attrs.get("kind")
+    if kind is not None and "schema_version" in ds.attrs and kind != "observations":
+        raise InputError(f"{path}: its kind is {kind!r}; accepted are measured values, or kind 'observations'")
+    if not ds.variables:
+        raise InputError(f"{path}: holds no variables in its root group; accepted is a NetCDF file with values")
+
+
+def select(ds: xr.Dataset, cfg: ObservationsConfig, path: Path) -> xr.Dataset:
+    """Return the file at one point of each selected dimension; the point must be there."""
+    for name, wanted in cfg.select.items():
+        if name not in ds.dims:
+            raise InputError(
+                f"{path}: setting 'select' names the dimension {name!r}; {nearest(name, map(str, ds.dims))}"
+            )
+        labels = ds[name].to_numpy() if name in ds.variables else np.arange(ds.sizes[name])
+        if labels.dtype.kind in "iuf" and not isinstance(wanted, str):
+            found = np.flatnonzero(np.isclose(labels.astype(np.float64), wanted, rtol=1e-6, atol=0))
+        else:
+            found = np.flatnonzero(labels.astype(str) == str(wanted))
+        if found.size == 0:
+            raise InputError(f"{path}: {name} {wanted!r} is not there; accepted are {_listed(labels)}")
+        ds = ds.isel({name: int(found[0])})
+    return ds
+
+
+def _listed(labels: Array) -> str:
+    shown = ", ".join(str(label) for label in labels[:12])
+    return shown + (f", ... ({labels.size} values)" if labels.size > 12 else "")
+
+
+def _ragged(ds: xr.Dataset) -> dict[str, tuple[str, NDArray[np.intp]]]:
+    """Return the instance of each sample of CF ragged arrays, indexed or contiguous."""
+    maps: dict[str, tuple[str, NDArray[np.intp]]] = {}
+    for variable in ds.variables.values():
+        if "instance_dimension" in variable.attrs and variable.ndim == 1:
+            numbers = variable.to_numpy().astype(np.intp)
+            maps[str(variable.attrs["instance_dimension"])] = (str(variable.dims[0]), numbers)
+        elif "sample_dimension" in variable.attrs and variable.ndim == 1:
+            counts = variable.to_numpy().astype(np.intp)
+            sample = str(variable.attrs["sample_dimension"])
+            maps[str(variable.dims[0])] = (sample, np.repeat(np.arange(counts.size), counts))
+    return maps
+
+
+def _named(ds: xr.Dataset) -> list[str]:
+    """Return the variables that may play a role: no bounds, grid mappings, counts of ragged arrays or flags."""
+    aside = {str(v.attrs[key]) for v in ds.variables.values() for key in ("bounds", "grid_mapping") if key in v.attrs}
+    aside |= {
+        str(name)
+        for name, v in ds.variables.items()
+        if {"instance_dimension", "sample_dimension", "flag_values", "flag_masks", "grid_mapping_name"} & set(v.attrs)
+    }
+    return [str(name) for name in ds.variables if str(name) not in aside]
+
+
+def _hints(ds: xr.Dataset, names: Sequence[str]) -> dict[str, str]:
+    """Return what CF attributes tell of the roles."""
+    hints: dict[str, str] = {}
+    for name in names:
+        attrs = ds[name].attrs
+        standard = str(attrs.get("standard_name", ""))
+        role = _NAMES.get(standard, standard if standard in ("latitude", "longitude", "time") else "")
+        units = str(attrs.get("units", ""))
+        role = role or next((r for r, accepted in _AXES.items() if units.casefold() in accepted), "")
+        if not role and " since " in units:
+            role = "time"
+        if not role and attrs.get("cf_role") in ("timeseries_id", "trajectory_id", "profile_id"):
+            role = "station"
+        if role:
+            hints.setdefault(role, name)
+    if "station" not in hints:  # texts along their own dimension
+        hints.update([("station", n) for n in names if ds[n].dims == (n,) and ds[n].dtype.kind in "UOST"][:1])
+    return hints
+
+
+def _dims(variable: xr.DataArray, maps: Mapping[str, tuple[str, Any]]) -> tuple[str, ...]:
+    """Return the dimensions of a coordinate as the values have them."""
+    return tuple(maps[str(d)][0] if str(d) in maps else str(d) for d in variable.dims)
+
+
+def _measured(ds: xr.Dataset, names: Sequence[str], draft: Layout, maps: Mapping[str, tuple[str, Any]]) -> list[str]:
+    """Return the variables of numbers that run along all dimensions of the indexes."""
+    wanted = {d for name in draft.indexes for c in draft.of(name) for d in _dims(ds[c], maps)}
+    return [n for n in names if ds[n].dtype.kind in "fiu" and n not in ds.dims and wanted <= set(map(str, ds[n].dims))]
+
+
+def _common_dims(ds: xr.Dataset, measured: Sequence[str], covered: set[str], path: Path) -> tuple[str, ...]:
+    """Return the dimensions of the values without those of length one, or refuse what no coordinate covers."""
+    dims = tuple(str(d) for d in ds[measured[0]].dims)
+    for name in measured[1:]:
+        if set(map(str, ds[name].dims)) != set(dims):
+            raise InputError(
+                f"{path}: {measured[0]!r} has dims {dims} and {name!r} {ds[name].dims}; read them one by one"
+            )
+    for dimension in dims:
+        if dimension not in covered and ds.sizes[dimension] > 1:
+            labels = ds[dimension].to_numpy() if dimension in ds.variables else np.arange(ds.sizes[dimension])
+            raise InputError(
+                f"{path}: {measured[0]!r} has the further dimension {dimension!r} ({_listed(labels)}); choose one by"
+                f" select: {{{dimension}: {labels[0]}}}, or add it to 'indexes'"
+            )
+    missing = covered - set(dims)
+    if missing:
+        raise InputError(
+            f"{path}: {measured[0]!r} has dims {dims}, without {', '.join(sorted(missing))} of its coordinates"
+        )
+    return dims
+
+
+def _refuse_text(ds: xr.Dataset, names: Sequence[str], path: Path) -> None:
+    for name in names:
+        if ds[name].dtype.kind not in "fiub":
+            raise InputError(f"{path}: variable {name!r} is text ({ds[name].dtype}), accepted are numbers")
+
+
+def _attributes(ds: xr.Dataset, layout: Layout) -> dict[str, dict[str, str]]:
+    attributes: dict[str, dict[str, str]] = {}
+    of = {**{name: layout.of(name)[0] for name in layout.coordinates if layout.of(name)}, **layout.values}
+    for name, column in of.items():
+        found = ds[column].attrs
+        kept = (
+            ("units", "long_name", "standard_name", "cell_methods")
+            if name != "time"
+            else ("long_name", "standard_name")
+        )
+        attributes[name] = {key: str(found[key]) for key in kept if key in found}
+        attributes[name].setdefault("long_name", name)
+    if "time" in of:
+        attributes["time"] |= _time_attributes(ds, ds[of["time"]])
+    return attributes
+
+
+def _time_attributes(ds: xr.Dataset, time: xr.DataArray) -> dict[str, str]:
+    """Return the calendar, where it is not the common one, and how far the cells reach before and after their time."""
+    attributes: dict[str, str] = {}
+    calendar = str(time.attrs.get("calendar", "standard")).casefold()
+    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
+        attributes["source_calendar"] = calendar
+    bounds = str(time.attrs.get("bounds", ""))
+    if bounds in ds.variables and ds[bounds].ndim == time.ndim + 1 and ds[bounds].shape[-1] == 2:
+        reach = ds[bounds].to_numpy().astype(np.float64) - time.to_numpy().astype(np.float64)[..., None]
+        unit = str(time.attrs.get("units", "")).partition(" since ")[0]
+        spans = {
+            f"{end}_{unit}": [float(np.nanmin(r)), float(np.nanmax(r))]
+            for end, r in zip(("start", "end"), np.moveaxis(reach, -1, 0), strict=True)
+        }
+        attributes["cell_bounds"] = json.dumps(spans)
+    return attributes

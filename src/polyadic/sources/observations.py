@@ -1,0 +1,205 @@
+"""Source `observations`: measured values with their places and times, from CSV and NetCDF files.
+
+``python -m polyadic.sources.observations --files A.csv B.csv --config '{"values": ["PM2.5"]}' --out observations.nc``
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from polyadic.core import progress
+from polyadic.core.errors import InputError
+from polyadic.core.stage import stage
+from polyadic.kinds import observations as kind
+from polyadic.sources.observation_files import cleaning, formats, grids, slabs, tables
+from polyadic.sources.observation_files.cleaning import Block, Counts, Rows
+from polyadic.sources.observation_files.settings import ObservationsConfig
+
+
+@stage(name="sources.observations", config=ObservationsConfig, output=kind.SCHEMA, files=True)
+def observations(cfg: ObservationsConfig, files: Sequence[Path]) -> xr.Dataset:
+    """Read the values of all files, cleaned and sorted, as one Dataset of kind `observations`.
+
+    Rows are sorted by station name (by latitude and longitude where there are no stations), then by time, then by
+    the other indexes. What is dropped is counted by reason in the log and in the attribute ``dropped``.
+
+    Parameters
+    ----------
+    cfg
+        Which columns are what, what means missing, units, zones: `ObservationsConfig`.
+    files
+        Tables and NetCDF files, and at most one table of stations with their places.
+
+    Returns
+    -------
+    Dataset with the values (obs,) in their units and the indexes as coordinates, all float64 but the times.
+
+    Raises
+    ------
+    InputError
+        For what cannot be read as such; the message names file, variable, what was found, and the remedy.
+
+    Notes
+    -----
+    Memory grows with the rows that are kept: tables are read 131,072 lines at a time, grids 2,097,152 values at a time
+    (or one chunk of the file), and coordinates are looked up for kept values only.
+    """
+    plans, sites = _plans(cfg, files)
+    first = plans[0]
+    counts, stations = Counts(), dict[str, int]()
+    parts = []
+    for plan in progress.track(plans, len(plans)):
+        for block in _blocks(plan, cfg, sites):
+            part = cleaning.clean(block, cfg, counts, stations)
+            if part.size:
+                parts.append(part)
+    if not parts:
+        raise InputError(_nothing(files, counts, sites))
+    indexes = first.layout.indexes
+    rows, names = cleaning.in_order(cleaning.join(parts), indexes, stations)
+    del parts
+    rows = cleaning.merge(rows, indexes, cfg, counts, names)
+    cleaning.warn_of_sentinels(counts, rows)
+    counts.log(sum(int(np.isfinite(values).sum()) for values in rows.values.values()))
+    if sites is not None and sites.unknown:
+        progress.warn(f"{sites.file} has no place for {_some(sorted(sites.unknown))}; their values are dropped")
+    return _dataset(rows, names, first, cfg, counts)
+
+
+def suggest(files: Sequence[Path]) -> dict[str, Any]:
+    """Return the settings by which this source reads the files.
+
+    Raises
+    ------
+    InputError
+        If it does not read them, or a setting is missing; the message names it.
+    """
+    plans, _ = _plans(ObservationsConfig(), files)
+    layouts = [plan.layout for plan in plans]
+    first = layouts[0]
+    settings: dict[str, Any] = {"indexes": list(first.indexes)}
+    if all(layout.values == first.values for layout in layouts):
+        settings["values"] = list(first.values.values())
+    if all(layout.roles == first.roles for layout in layouts):
+        settings["columns"] = {r: c[0] if len(c) == 1 else list(c) for r, c in first.roles.items()}
+    if first.covariates:
+        settings["covariates"] = list(first.covariates)
+    return settings
+
+
+Plan = tables.Table | grids.Grid
+
+
+def _plans(cfg: ObservationsConfig, files: Sequence[Path]) -> tuple[list[Plan], tables.Places | None]:
+    """Look at every file; tell the site table from the files with values."""
+    found = {path: formats.of(path) for path in files}
+    site_table = _site_table(cfg, found)
+    sites = None if site_table is None else tables.read_places(site_table, cfg)
+    plans: list[Plan] = [
+        tables.inspect(path, cfg, sites) if form == "table" else grids.inspect(path, cfg, sites)
+        for path, form in found.items()
+        if path != site_table
+    ]
+    if not plans:
+        raise InputError(f"{site_table}: a site table alone holds no values; give the files with the values too")
+    for plan in plans[1:]:
+        _same(plans[0], plan)
+    return plans, sites
+
+
+def _site_table(cfg: ObservationsConfig, found: dict[Path, str]) -> Path | None:
+    """Return the file with the places of the stations: the one named, or the only one that looks like it."""
+    if cfg.site_table == "none":
+        return None
+    if cfg.site_table != "auto":
+        named = [path for path in found if path.name == Path(cfg.site_table).name]
+        if not named:
+            given = ", ".join(path.name for path in found)
+            raise InputError(f"setting 'site_table' names {cfg.site_table!r}, which is not among the files ({given})")
+        return named[0]
+    candidates = [path for path, form in found.items() if form == "table"]
+    if len(found) < 2:
+        return None
+    return next((path for path in candidates if tables.is_site_table(path, cfg)), None)
+
+
+def _same(first: Plan, other: Plan) -> None:
+    """Refuse files that do not hold the same values along the same indexes."""
+    one, two = first.layout, other.layout
+    pairs = {
+        "values": (tuple(one.values), tuple(two.values)),
+        "indexes": (one.indexes, two.indexes),
+        "covariates": (one.covariates, two.covariates),
+    }
+    for what, (expected, found) in pairs.items():
+        if found != expected:
+            raise InputError(
+                f"{other.path}: its {what} are {', '.join(found) or 'none'}, those of {first.path} are"
+                f" {', '.join(expected) or 'none'}; set {what!r}, or read the files apart"
+            )
+    if ("station" in one.roles) != ("station" in two.roles):
+        raise InputError(f"{first.path} and {other.path}: only one of them has stations; set columns: {{station: ...}}")
+    for name in one.values:
+        a, b = (plan.attributes[name].get("units", "") for plan in (first, other))
+        if a != b:
+            raise InputError(
+                f"{other.path}: the units of {name!r} are {b!r}, in {first.path} {a!r}; convert one of them"
+            )
+
+
+def _blocks(plan: Plan, cfg: ObservationsConfig, sites: tables.Places | None) -> Iterator[Block]:
+    return tables.blocks(plan, cfg, sites) if isinstance(plan, tables.Table) else slabs.blocks(plan, cfg, sites)
+
+
+def _nothing(files: Sequence[Path], counts: Counts, sites: tables.Places | None) -> str:
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.dropped.items()))
+    text = f"{', '.join(map(str, files))}: no value is left of {counts.read:,} ({reasons or 'no rows are selected'})"
+    if sites is not None and sites.unknown:
+        return f"{text}; {sites.file} has no place for {_some(sorted(sites.unknown))}: give both files the same names"
+    return f"{text}; check the settings columns, select, sentinels, minimum, maximum and time_format"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _dataset(rows: Rows, names: Sequence[str], plan: Plan, cfg: ObservationsConfig, counts: Counts) -> xr.Dataset:
+    station = None if rows.station is None else (rows.station, names)
+    out = kind.dataset(
+        {name: (v, _attributes(name, plan, cfg)) for name, v in rows.values.items()},
+        {name: (v, _attributes(name, plan, cfg)) for name, v in rows.coordinates.items()},
+        covariates=plan.layout.covariates,
+        station=station,
+    )
+    if isinstance(plan, grids.Grid):
+        out.attrs |= grids.titles(plan)
+    out.attrs["values_read"] = counts.read
+    out.attrs["dropped"] = counts.as_json()
+    return out
+
+
+def _attributes(name: str, plan: Plan, cfg: ObservationsConfig) -> dict[str, str]:
+    """Return the attributes of a variable: the settings before the file, the file before the conventions."""
+    attributes = dict(plan.attributes.get(name, {}))
+    column = plan.layout.values.get(name, name)
+    for key, given in (("units", cfg.units), ("long_name", cfg.long_name), ("cell_methods", cfg.cell_methods)):
+        if name in given or column in given:
+            attributes[key] = given.get(name, given.get(column, ""))
+    if name in ("latitude", "longitude", "elevation"):
+        return {}
+    if name == "time":
+        if cfg.local_day:
+            attributes["comment"] = "local calendar day of each place"
+        return attributes
+    if "units" not in attributes:
+        attributes["units"] = "1"
+        attributes["comment"] = "the file states no units"
+        progress.warn(f"the units of {name!r} are not stated; set units: {{{name}: ...}}")
+    return attributes
+
+
+if __name__ == "__main__":
+    observations.cli()
