@@ -10,7 +10,7 @@ import time
 import pytest
 from workflow.test_reruns import hashes
 
-SLOW = "import os, time\n\ntime.sleep(float(os.environ.get('SLOW', '0')))\n"
+SLOW = "    import os, time\n    time.sleep(float(os.environ.get('SLOW', '0')))\n"
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def kill(process) -> None:
 @pytest.fixture
 def slow(project):
     """A project whose last stage takes as long as the environment variable SLOW says."""
-    path = project.folder / "src/polyadic/methods/main_effects/evaluate.py"
-    path.write_text(path.read_text().replace("import xarray as xr\n", f"import xarray as xr\n{SLOW}", 1))
+    line = "    return table("
+    project.edit("src/polyadic/methods/main_effects/evaluate.py", line, SLOW + line)
     return project
 
 
@@ -120,8 +120,8 @@ def test_after_a_kill_only_unrecorded_jobs_run_again_and_no_half_file_shows(slow
     process = start(slow, SLOW="300")
     results = slow.folder / "results/main_effects"
     for run in ("first", "second"):
-        wait_for(results / run / "predictions.nc", process)
-    time.sleep(1)  # snakemake records the finished jobs
+        # Its start shows that snakemake has recorded the job before.
+        wait_for(slow.folder / f"logs/main_effects/{run}/evaluate.log", process)
     kill(process)
     assert not list(results.rglob("metrics.nc"))
     refused = slow.snakemake(check=False)
@@ -136,7 +136,7 @@ def test_after_a_kill_only_unrecorded_jobs_run_again_and_no_half_file_shows(slow
 
 def test_two_runs_at_once_end_with_one_clear_message(slow):
     process = start(slow, SLOW="300")
-    wait_for(slow.folder / "results/main_effects/first/predictions.nc", process)
+    wait_for(slow.folder / "logs/main_effects/first/evaluate.log", process)
     second = slow.snakemake(check=False)
     kill(process)
     assert second.returncode == 1

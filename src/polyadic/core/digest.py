@@ -12,7 +12,7 @@ from pathlib import Path
 from polyadic.core import FORMAT
 
 SOURCE = Path(__file__).parents[2]
-PACKAGE = __name__.partition(".")[0]
+PACKAGE = "polyadic"
 
 # Distributions whose version may change results, by the name they are imported under.
 NUMERICAL = {
