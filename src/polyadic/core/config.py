@@ -182,3 +182,9 @@ def _property(hint: Any) -> dict[str, Any]:
     if hint is float:  # YAML reads 1e-4 as a string; `build` accepts it
         return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$"}]}
     return {"type": _JSON_TYPES[hint]}
+
+
+def field_types(config_type: type) -> dict[str, str]:
+    """Return the accepted values of every setting, in words."""
+    hints = typing.get_type_hints(config_type)
+    return {field.name: describe(hints[field.name]) for field in dataclasses.fields(config_type)}

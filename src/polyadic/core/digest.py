@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,3 +139,7 @@ def _dump(node: object) -> str:
 def _has_docstring(node: ast.AST) -> bool:
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
+
+
+if __name__ == "__main__":  # python -m polyadic.core.digest MODULE: what a rule's params hold
+    print(code_digest(sys.argv[1]))

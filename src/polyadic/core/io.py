@@ -103,8 +103,9 @@ def _groups(ds: xr.Dataset | xr.DataTree) -> dict[str, xr.Dataset]:
 def _write_groups(groups: Mapping[str, xr.Dataset], part: Path) -> None:
     for index, (group, ds) in enumerate(groups.items()):
         plain = ds.drop_encoding()
-        lazy = [str(name) for name, v in plain.variables.items() if v.chunks is not None]
-        eager = plain.drop_vars(lazy)
+        # Numbers stream; texts, dates and masks are read: xarray must encode them, and they are small.
+        lazy = [str(name) for name, v in plain.variables.items() if v.chunks is not None and v.dtype.kind in "fiu"]
+        eager = plain.drop_vars(lazy).compute(scheduler="synchronous")
         eager.to_netcdf(
             part,
             engine="h5netcdf",
@@ -120,8 +121,6 @@ def _write_groups(groups: Mapping[str, xr.Dataset], part: Path) -> None:
 
 
 def _stream(array: xr.DataArray, name: str, node: h5netcdf.Group) -> None:
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name!r} is lazy with dtype {array.dtype}; only numbers can be streamed")
     for dimension, size in array.sizes.items():
         if str(dimension) not in node.dimensions:
             node.dimensions[str(dimension)] = size

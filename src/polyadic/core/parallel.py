@@ -17,6 +17,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import threadpoolctl
@@ -85,10 +86,14 @@ def _connect(address: str) -> Any:
 
     if address.startswith("slurm:"):
         return _slurm_client(address.removeprefix("slurm:"))
+    if "://" not in address and not Path(address).is_file():  # the client would wait for it for ever
+        raise InputError(
+            f"environment variable POLYADIC_SCHEDULER: {address!r} is no address and no scheduler file;"
+            " start a scheduler or unset the variable"
+        )
     try:
-        if "://" in address:
-            return client(address, timeout="10s", set_as_default=False)
-        return client(scheduler_file=address, timeout="10s", set_as_default=False)
+        where = {"address": address} if "://" in address else {"scheduler_file": address}
+        return client(**where, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
             f"environment variable POLYADIC_SCHEDULER: no Dask scheduler answers at {address!r} ({error});"

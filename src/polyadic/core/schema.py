@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import xarray as xr
 
 from polyadic.core.errors import ContractError, nearest
@@ -96,5 +97,5 @@ def attribute_faults(ds: xr.Dataset) -> Iterator[str]:
                 f"{name!r} lacks the attribute {a!r}" for a in ("units", "long_name") if a not in variable.attrs
             )
     for name, value in ds.attrs.items():
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float | np.integer):  # files give NumPy ints
             yield f"attribute {name!r} is {type(value).__name__}, accepted are str, int and float"

@@ -1,5 +1,7 @@
 """Draws of test and validation parts: single rows, whole groups, blocks along an axis."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,7 +11,9 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 Labels = NDArray[np.int64]
 
 
-def draw_groups(labels: ArrayLike, test: float, validation: float, seed: ArrayLike, fold: int = 0) -> NDArray[np.int8]:
+def draw_groups(
+    labels: ArrayLike, test: float, validation: float, seed: int | Sequence[int], fold: int = 0
+) -> NDArray[np.int8]:
     """Return the part of each row (0 train, 1 validation, 2 test), whole groups together.
 
     The groups are shuffled once by the seed. With ``G`` groups the test part of fold ``k`` holds those at positions
@@ -34,7 +38,7 @@ def draw_groups(labels: ArrayLike, test: float, validation: float, seed: ArrayLi
 
     Notes
     -----
-    :math:`O(n log n)` for the groups' numbers. Row counts follow the group sizes and match the fractions only on average.
+    :math:`O(n log n)` for the groups' numbers. Row counts follow the group sizes: they match the fractions on average.
 
     Examples
     --------
@@ -148,4 +152,5 @@ def near_blocks(positions: ArrayLike, length: float, chosen: NDArray[np.bool_], 
     after = np.searchsorted(low, x, side="right")
     since = np.where(after > 0, x - (low[np.maximum(after - 1, 0)] + length), np.inf)
     until = np.where(after < held.size, low[np.minimum(after, held.size - 1)] - x, np.inf)
-    return ~inside & ((since < margin) | (until < margin))
+    near: NDArray[np.bool_] = ~inside & ((since < margin) | (until < margin))
+    return near

@@ -13,7 +13,7 @@ from polyadic.core.schema import Schema, Var
 SPLITS = ("train", "validation", "test")
 """Meanings of the flag ``split(obs)``: 0, 1, 2."""
 
-KNOWN: dict[str, dict[str, str]] = {
+KNOWN: dict[str, dict[str, Any]] = {
     "latitude": {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"},
     "longitude": {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"},
     "time": {"standard_name": "time", "long_name": "time"},
@@ -22,7 +22,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "station": {"long_name": "station name", "cf_role": "timeseries_id"},
     "split": {
         "long_name": "use of the observation",
-        "flag_values": "[0, 1, 2]",
+        "flag_values": np.array([0, 1, 2], np.int8),
         "flag_meanings": " ".join(SPLITS),
     },
 }

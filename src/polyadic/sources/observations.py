@@ -90,6 +90,18 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     return settings
 
 
+def example(folder: Path) -> tuple[list[Path], dict[str, Any]]:
+    """Write a small table, of two stations and three days with a gap, and return it with its settings."""
+    path = folder / "stations.csv"
+    path.write_text(
+        "station,lat,lon,elev,date,tmax\n"
+        "A,39.5,-105.1,1650,2020-01-01,4.5\nA,39.5,-105.1,1650,2020-01-02,\nA,39.5,-105.1,1650,2020-01-03,6.0\n"
+        "B,40.2,254.2,2410,2020-01-01,-2.5\nB,40.2,254.2,2410,2020-01-02,-999\nB,40.2,254.2,2410,2020-01-03,0.5\n",
+        encoding="utf-8",
+    )
+    return [path], {"units": {"tmax": "degC"}}
+
+
 Plan = tables.Table | grids.Grid
 
 

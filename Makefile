@@ -1,0 +1,43 @@
+# Two commands do everything: `make run` and `make test`. Both set up .venv from the lock file first.
+PYTHON ?= python3
+CORES ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test report lint generate lock clean
+
+run: $(READY)
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+report: run
+	$(BIN)/snakemake --cores $(CORES) --report results/report.html
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+# Writes the settings manual, the JSON schemas and nothing else; a test compares them with the code.
+generate: $(READY)
+	$(BIN)/python -m polyadic.manual
+
+# Needs `pip install uv`; resolves for Python 3.11 to 3.13 on every platform.
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra all \
+	  --generate-hashes --no-header --no-annotate -o envs/requirements.lock
+
+$(READY): envs/requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"polyadic needs Python 3.11 to 3.13, found {v[0]}.{v[1]}; run: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf results resources logs

@@ -1,0 +1,244 @@
+"""The runs of a workflow: settings merged, checked and expanded before any job starts."""
+
+import dataclasses
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from polyadic import registry
+from polyadic.core import config as configs
+from polyadic.core.errors import InputError, nearest
+
+RUN_KEYS = ("dataset", "seed", "sweep", "enabled")
+DATASET_KEYS = ("source", "files", "sha256", "settings")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A section of ``datasets.yaml``, checked: the source, its files and its settings as canonical JSON."""
+
+    source: str
+    files: tuple[str, ...]
+    sha256: tuple[str, ...]
+    settings: str
+
+    @property
+    def options(self) -> list[str]:
+        """The checksums as options of the source's command line."""
+        return ["--sha256", *self.sha256] if self.sha256 else []
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a method: its dataset and, per stage, the canonical JSON of its settings."""
+
+    dataset: str
+    enabled: bool
+    settings: Mapping[str, str]
+    parameters: Mapping[str, Any]  # what a sweep varied, by "stage.setting" or "seed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All runs of all methods, by method and name; sweeps by method and name as lists of run names."""
+
+    runs: Mapping[str, Mapping[str, Run]]
+    sweeps: Mapping[str, Mapping[str, tuple[str, ...]]]
+    datasets: Mapping[str, Dataset]
+
+    def run(self, method: str, name: str) -> Run:
+        """Return one run, or raise `InputError` naming the nearest one."""
+        if name not in self.runs[method]:
+            raise InputError(f"{method} has no run {name!r}; {nearest(name, self.runs[method])}")
+        return self.runs[method][name]
+
+    def dataset(self, name: str) -> Dataset:
+        """Return one dataset, or raise `InputError` naming the nearest one."""
+        if name not in self.datasets:
+            raise InputError(f"datasets.yaml has no dataset {name!r}; {nearest(name, self.datasets)}")
+        return self.datasets[name]
+
+    def sweep(self, method: str, name: str) -> tuple[str, ...]:
+        """Return the runs of one sweep, or raise `InputError` naming the nearest one."""
+        if name not in self.sweeps[method]:
+            raise InputError(f"{method} has no sweep {name!r}; {nearest(name, self.sweeps[method])}")
+        return self.sweeps[method][name]
+
+    def sweep_settings(self, method: str, name: str) -> str:
+        """Return the settings of the stage that gathers a sweep: what varied, run by run."""
+        members = self.sweep(method, name)
+        parameters = {run: self.runs[method][run].parameters for run in members}
+        columns = {key: json.dumps([parameters[run][key] for run in members]) for key in parameters[members[0]]}
+        return json.dumps({"runs": list(members), "parameters": columns}, sort_keys=True)
+
+    def targets(self) -> list[str]:
+        """Return the files that `rule all` makes: every product of every enabled run, and the sweeps' tables."""
+        files = []
+        for method, runs in self.runs.items():
+            enabled = [name for name, run in runs.items() if run.enabled]
+            products = registry.method(method).products
+            files += [f"results/{method}/{name}/{product}" for name in enabled for product in products]
+            files += [
+                f"results/{method}/{sweep}-sweep.nc"
+                for sweep, members in self.sweeps[method].items()
+                if any(runs[member].enabled for member in members)
+            ]
+        return files
+
+
+def plan(config: Mapping[str, Any], folders: tuple[Path, ...] = ()) -> Plan:
+    """Return the checked plan of a whole configuration.
+
+    Parameters
+    ----------
+    config
+        The merged configuration: ``methods``, ``seed``, ``datasets`` and a section a method.
+    folders
+        Where relative files of datasets are looked for, first match wins.
+
+    Raises
+    ------
+    InputError
+        For the first setting that cannot be used, naming method, run, stage and setting.
+    """
+    methods = config.get("methods") or []
+    if not isinstance(methods, list) or not methods:
+        raise InputError(f"config.yaml: methods must list at least one method, found {methods!r}")
+    datasets = {name: _dataset(name, entry, folders) for name, entry in _mapping(config, "datasets").items()}
+    runs: dict[str, dict[str, Run]] = {}
+    sweeps: dict[str, dict[str, tuple[str, ...]]] = {}
+    for method in methods:
+        registry.method(method)
+        runs[method], sweeps[method] = _method_runs(method, config, datasets)
+    return Plan(runs, sweeps, datasets)
+
+
+def _mapping(section: Mapping[str, Any], key: str, where: str = "") -> Mapping[str, Any]:
+    value = section.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where or 'config'}: {key} must be a mapping of names to values, found {value!r}")
+    return value
+
+
+def _check_keys(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in given:
+        if key not in known:
+            raise InputError(f"{where}: there is no setting {key!r}; {nearest(key, known)}")
+
+
+def _dataset(name: str, entry: Any, folders: tuple[Path, ...]) -> Dataset:
+    where = f"datasets.yaml, {name}"
+    _check_name(where, name)
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{where}: needs source and files, found {entry!r}")
+    _check_keys(where, entry, DATASET_KEYS)
+    source = entry.get("source")
+    if not isinstance(source, str):
+        raise InputError(f"{where}: names no source; known: {', '.join(registry.sources())}")
+    stage = registry.source(source)
+    files, sums = (_texts(where, key, entry.get(key)) for key in ("files", "sha256"))
+    if sums and len(sums) != len(files):
+        raise InputError(f"{where}: {len(files)} files have {len(sums)} sha256; give one a file")
+    config = configs.build(stage.config, entry.get("settings"), where)
+    return Dataset(source, tuple(_located(file, folders) for file in files), sums, configs.canonical(config))
+
+
+def _texts(where: str, key: str, value: Any) -> tuple[str, ...]:
+    values = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
+        raise InputError(f"{where}: {key} must be a text or a list of texts, found {value!r}")
+    return tuple(values)
+
+
+def _located(file: str, folders: tuple[Path, ...]) -> str:
+    candidates = [folder / file for folder in folders]
+    return next((str(path) for path in candidates if path.exists()), file)
+
+
+def _check_name(where: str, name: Any) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError(f"{where}: a name is made of letters, digits, '-', '_' and '.', found {name!r}")
+
+
+def _method_runs(
+    method: str, config: Mapping[str, Any], datasets: Mapping[str, Dataset]
+) -> tuple[dict[str, Run], dict[str, tuple[str, ...]]]:
+    stages = registry.method(method).stages
+    section = _mapping(config, method)
+    _check_keys(method, section, (*stages, "runs"))
+    runs: dict[str, Run] = {}
+    sweeps: dict[str, tuple[str, ...]] = {}
+    for name, given in _mapping(section, "runs", method).items():
+        where = f"{method}, run {name}"
+        _check_name(where, name)
+        if given is False:
+            continue
+        entry = _mapping({name: given}, name, where)
+        _check_keys(where, entry, (*stages, *RUN_KEYS))
+        if entry.get("dataset") not in datasets:
+            raise InputError(
+                f"{where}: dataset {entry.get('dataset')!r} is unknown; {nearest(str(entry.get('dataset')), datasets)}"
+            )
+        expanded = dict(_expanded(where, name, entry))
+        if "sweep" in entry:
+            sweeps[name] = tuple(expanded)
+        for member, (overrides, parameters) in expanded.items():
+            if member in runs:
+                raise InputError(f"{where}: the sweep makes a run {member!r} that exists already; rename one")
+            runs[member] = _run(method, f"{method}, run {member}", section, {**entry, **overrides}, parameters, config)
+    return runs, sweeps
+
+
+def _expanded(
+    where: str, name: str, entry: Mapping[str, Any]
+) -> Iterator[tuple[str, tuple[dict[str, Any], dict[str, Any]]]]:
+    """Yield run name, overridden sections and swept parameters for each point of a sweep, or the run alone."""
+    if "sweep" not in entry:
+        yield name, ({}, {})
+        return
+    sweep = _mapping(entry, "sweep", where)
+    for key, values in sweep.items():
+        if not isinstance(values, list) or not values:
+            raise InputError(f"{where}: sweep of {key!r} must be a list of values, found {values!r}")
+        if key != "seed" and key.count(".") != 1:
+            raise InputError(f"{where}: sweep names a 'stage.setting' or 'seed', found {key!r}")
+    for number, point in enumerate(itertools.product(*sweep.values()), 1):
+        parameters = dict(zip(sweep, point, strict=True))
+        overrides: dict[str, Any] = {}
+        for key, value in parameters.items():
+            stage, _, setting = key.rpartition(".")
+            if stage:
+                overrides[stage] = {**overrides.get(stage, _mapping(entry, stage, where)), setting: value}
+            else:
+                overrides["seed"] = value
+        yield f"{name}-{number:04d}", (overrides, parameters)
+
+
+def _run(
+    method: str,
+    where: str,
+    section: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    config: Mapping[str, Any],
+) -> Run:
+    stages = registry.method(method).stages
+    _check_keys(where, entry, (*stages, *RUN_KEYS))
+    enabled = entry.get("enabled", True)
+    if not isinstance(enabled, bool):
+        raise InputError(f"{where}: enabled must be true or false, found {enabled!r}")
+    seed = entry.get("seed", config.get("seed", 0))
+    settings = {}
+    for name in stages:
+        stage = registry.stage(method, name)
+        values = {**_mapping(section, name, method), **_mapping(entry, name, where)}
+        if "seed" in (field.name for field in dataclasses.fields(stage.config)):
+            values.setdefault("seed", seed)
+        settings[name] = configs.canonical(configs.build(stage.config, values, f"{where}, {name}"))
+    return Run(entry["dataset"], enabled, settings, {k: json.loads(json.dumps(v)) for k, v in parameters.items()})

@@ -1,0 +1,154 @@
+"""What every stage owes; a new stage is tested here without a new line."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from contract.found import kind_module, stages
+
+from polyadic.core import config as configs
+from polyadic.core import io
+from polyadic.core.config import json_schema
+from polyadic.core.errors import InputError
+from polyadic.core.stage import Stage
+
+
+def example_inputs(stage: Stage, folder: Path) -> dict[str, list[Path]]:
+    """Write the example of each input's first kind."""
+    paths = {}
+    for name, accepted in stage.inputs.items():
+        path = folder / f"{name}.nc"
+        ds = kind_module(accepted.schemas[0].kind).example()
+        ds.attrs["kind"] = accepted.schemas[0].kind
+        io.write(ds, path)
+        paths[name] = [path, path] if accepted.many else [path]
+    return paths
+
+
+def command(stage: Stage, folder: Path) -> list[str]:
+    """Return the command line of a run on examples, without ``--out``."""
+    options = []
+    for name, paths in example_inputs(stage, folder).items():
+        options += [f"--{name}", *map(str, paths)]
+    if stage.files:
+        module = __import__(stage.module, fromlist=["example"])
+        files, settings = module.example(folder)
+        options += ["--files", *map(str, files), "--config", json.dumps(settings)]
+    return options
+
+
+def run(stage: Stage, argv: list[str]) -> int:
+    with pytest.raises(SystemExit) as stop:
+        stage.cli(argv)
+    return int(stop.value.code)
+
+
+@pytest.fixture(scope="module", params=stages(), ids=lambda s: s.name)
+def stage(request) -> Stage:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def output(stage, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp(stage.name)
+    path = folder / "out.nc"
+    assert run(stage, [*command(stage, folder), "--out", str(path)]) == 0
+    return path
+
+
+def test_every_setting_has_a_default_and_a_help_text(stage):
+    stage.config()
+    assert all(p["description"] for p in json_schema(stage.config)["properties"].values())
+
+
+def test_settings_are_frozen_and_survive_json(stage):
+    config = stage.config()
+    assert stage.config.__dataclass_params__.frozen
+    assert configs.build(stage.config, json.loads(configs.canonical(config))) == config
+
+
+def test_settings_fit_their_own_json_schema(stage):
+    import jsonschema
+
+    jsonschema.validate(json.loads(configs.canonical(stage.config())), json_schema(stage.config))
+
+
+def test_unknown_setting_is_refused_with_the_nearest(stage):
+    names = [field.name for field in dataclasses.fields(stage.config)]
+    wrong = f"{names[0]}x" if names else "anything"
+    with pytest.raises(InputError, match=f"there is no setting '{wrong}'; .*{names[0] if names else ''}"):
+        configs.build(stage.config, {wrong: 1})
+
+
+def test_says_what_it_does(stage):
+    assert stage.compute.__doc__.strip().partition("\n")[0].endswith(".")
+
+
+def test_can_be_run_as_a_module(stage):
+    source = Path(__import__(stage.module, fromlist=["__file__"]).__file__).read_text()
+    assert 'if __name__ == "__main__":' in source
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+def test_output_opens_bare_and_keeps_its_contract(stage, output, engine):
+    with xr.open_dataset(output, engine=engine) as ds:
+        stage.output.check(io.read(output, groups=True) if stage.output.groups else ds)
+        for name in (
+            "Conventions",
+            "kind",
+            "schema_version",
+            "stage",
+            "config",
+            "code",
+            "inputs",
+            "history",
+            "software",
+        ):
+            assert name in ds.attrs
+    assert io.verify(output)
+
+
+def test_equal_inputs_give_equal_bytes(stage, output, tmp_path):
+    again = tmp_path / "again.nc"
+    assert run(stage, [*command(stage, tmp_path), "--out", str(again)]) == 0
+    assert again.read_bytes() == output.read_bytes()
+
+
+def test_file_holds_no_path_of_this_machine(output, tmp_path):
+    with xr.open_datatree(output, engine="h5netcdf") as tree:
+        text = " ".join(f"{node.attrs} {[v.attrs for v in node.dataset.variables.values()]}" for node in tree.subtree)
+    assert str(output.parent) not in text
+    assert str(Path.home()) not in text.replace("'/'", "")
+
+
+def test_inputs_are_not_changed(stage, tmp_path):
+    options = command(stage, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert run(stage, [*options, "--out", str(tmp_path / "new" / "out.nc")]) == 0
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_input_of_another_kind_is_refused_without_output(stage, tmp_path, capsys):
+    if not stage.inputs:
+        assert stage.files  # a stage without Datasets is a source; its files are tested with the source
+        return
+    other = xr.Dataset(attrs={"kind": "something_else"})
+    io.write(other, tmp_path / "other.nc")
+    options = [word for name in stage.inputs for word in (f"--{name}", str(tmp_path / "other.nc"))]
+    assert run(stage, [*options, "--out", str(tmp_path / "out.nc")]) == 2
+    message = capsys.readouterr().err
+    assert "other.nc" in message
+    assert "something_else" in message
+    assert "Traceback" not in message
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_missing_file_is_named_without_traceback(stage, tmp_path, capsys):
+    names = ["files"] if stage.files else list(stage.inputs)
+    options = [word for name in names for word in (f"--{name}", str(tmp_path / "nowhere.nc"))]
+    assert run(stage, [*options, "--out", str(tmp_path / "out.nc")]) == 2
+    message = capsys.readouterr().err
+    assert "nowhere.nc: there is no such file" in message
+    assert "Traceback" not in message

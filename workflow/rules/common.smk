@@ -1,0 +1,68 @@
+"""Helpers that every rule file uses: settings(), code(), dataset(), sweep(), targets()."""
+
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+SOURCE = Path(workflow.basedir) / "src"
+if SOURCE.is_dir():  # the code that is digested is the code that runs, whatever else is installed
+    sys.path.insert(0, str(SOURCE))
+    paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+# Stages run with the Python that runs Snakemake, also where its environment is not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+from polyadic.core.digest import code_digest
+from polyadic.core.errors import InputError
+from polyadic.runs import plan
+
+try:
+    PLAN = plan(config, (Path(), Path(workflow.basedir)))
+except InputError as error:
+    raise WorkflowError(f"settings: {error}") from None
+
+
+wildcard_constraints:
+    run=r"[A-Za-z0-9][\w.-]*",
+    dataset=r"[A-Za-z0-9][\w.-]*",
+
+
+def settings(method, stage):
+    """Return a params function: one run's settings of one stage, as canonical JSON."""
+    return lambda wildcards: found(PLAN.run, method, wildcards.run).settings[stage]
+
+
+def code(module):
+    """Return the digest of the code that a module runs: a `params` entry, so that edits rerun it."""
+    return code_digest(f"polyadic.{module}")
+
+
+def dataset(method):
+    """Return an input function: the ingested dataset that a run names."""
+    return lambda wildcards: f"resources/{found(PLAN.run, method, wildcards.run).dataset}.nc"
+
+
+def sweep(method):
+    """Return an input function: the scores of every run of a sweep."""
+    return lambda wildcards: [
+        f"results/{method}/{run}/metrics.nc" for run in found(PLAN.sweep, method, wildcards.run)
+    ]
+
+
+def sweep_settings(method):
+    """Return a params function: what a sweep varied, run by run, as canonical JSON."""
+    return lambda wildcards: found(PLAN.sweep_settings, method, wildcards.run)
+
+
+def targets():
+    """Return every product of every enabled run of every listed method."""
+    return PLAN.targets()
+
+
+def found(look_up, *names):
+    """Return what a look-up finds, or stop with its sentence."""
+    try:
+        return look_up(*names)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
