@@ -17,8 +17,9 @@ def draw_groups(
     """Return the part of each row (0 train, 1 validation, 2 test), whole groups together.
 
     The groups are shuffled once by the seed. With ``G`` groups the test part of fold ``k`` holds those at positions
-    ``round(k test G)`` to ``round((k + 1) test G)``, one at least; the validation part holds the ``round(validation G)``
-    that follow, cyclically. So the folds ``0 .. 1/test - 1`` of one seed share no test group and cover all of them.
+    ``round(k test G)`` to ``round((k + 1) test G)``, one at least; the validation part holds the
+    ``round(validation G)`` that follow, cyclically. So the folds ``0 .. 1/test - 1`` of one seed share no test group
+    and cover all of them.
 
     Parameters
     ----------
@@ -51,11 +52,9 @@ def draw_groups(
     parts = 3 if validation > 0 else 2
     if size < parts:
         raise ValueError(f"labels hold {size} groups, accepted are at least {parts}, one for each part")
-    start = min(round(fold * test * size), size - 1)
-    n_test = max(1, round((fold + 1) * test * size) - start)
-    n_validation = max(1, round(validation * size)) if validation > 0 else 0
-    n_test = min(n_test, size - 1 - n_validation) if n_validation < size - 1 else 1
-    n_validation = min(n_validation, size - 1 - n_test)
+    start, stop = round(fold * test * size), round((fold + 1) * test * size)
+    n_validation = min(max(1, round(validation * size)), size - 2) if validation > 0 else 0
+    n_test = min(max(1, stop - start), size - 1 - n_validation)
     order = np.roll(np.random.default_rng(seed).permutation(size), -start)
     part = np.full(size, TRAIN, np.int8)
     part[order[:n_test]] = TEST
@@ -129,7 +128,8 @@ def block_labels(positions: ArrayLike, length: float) -> Labels:
     if not length > 0:
         raise ValueError(f"'length' is positive, found {length:g}")
     x = np.asarray(positions, np.float64)
-    return np.floor((x - x.min(initial=np.inf)) / length).astype(np.int64)
+    labels: Labels = np.floor((x - x.min(initial=np.inf)) / length).astype(np.int64)
+    return labels
 
 
 def near_blocks(positions: ArrayLike, length: float, chosen: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
