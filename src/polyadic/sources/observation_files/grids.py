@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import netCDF4  # noqa: F401  (its HDF5 library has to be loaded before the one of h5py)
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
