@@ -59,6 +59,7 @@ class Project:
 
 def copy(folder: Path) -> Project:
     """Copy the repository without what git ignores, and lay the worked example over it."""
+    folder.mkdir(parents=True)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     for part in PARTS:
         source = ROOT / part

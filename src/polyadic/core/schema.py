@@ -97,5 +97,5 @@ def attribute_faults(ds: xr.Dataset) -> Iterator[str]:
                 f"{name!r} lacks the attribute {a!r}" for a in ("units", "long_name") if a not in variable.attrs
             )
     for name, value in ds.attrs.items():
-        if isinstance(value, bool) or not isinstance(value, str | int | float | np.integer):  # files give NumPy ints
+        if isinstance(value, bool) or not isinstance(value, str | int | float | np.integer | np.floating):
             yield f"attribute {name!r} is {type(value).__name__}, accepted are str, int and float"

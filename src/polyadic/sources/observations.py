@@ -69,6 +69,19 @@ def observations(cfg: ObservationsConfig, files: Sequence[Path]) -> xr.Dataset:
     return _dataset(rows, names, first, cfg, counts)
 
 
+def example(folder: Path) -> tuple[list[Path], dict[str, Any]]:
+    """Write a small table of three stations and return it with the settings by which it is read."""
+    path = folder / "example.csv"
+    lines = ["station,latitude,longitude,elevation,time,temperature"]
+    for number, (latitude, longitude, elevation) in enumerate(
+        [(39.7, -105.0, 1609), (38.3, 255.4, 1430), (40.0, -105.3, 1655)]
+    ):
+        for day in range(1, 6):
+            lines.append(f"S{number},{latitude},{longitude},{elevation},2000-01-{day:02d},{10 + number - day}")
+    path.write_text("\n".join([*lines, "S0,39.7,-105.0,1609,2000-01-06,-999"]) + "\n")
+    return [path], {"units": {"temperature": "degC"}}
+
+
 def suggest(files: Sequence[Path]) -> dict[str, Any]:
     """Return the settings by which this source reads the files.
 
@@ -88,18 +101,6 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     if first.covariates:
         settings["covariates"] = list(first.covariates)
     return settings
-
-
-def example(folder: Path) -> tuple[list[Path], dict[str, Any]]:
-    """Write a small table, of two stations and three days with a gap, and return it with its settings."""
-    path = folder / "stations.csv"
-    path.write_text(
-        "station,lat,lon,elev,date,tmax\n"
-        "A,39.5,-105.1,1650,2020-01-01,4.5\nA,39.5,-105.1,1650,2020-01-02,\nA,39.5,-105.1,1650,2020-01-03,6.0\n"
-        "B,40.2,254.2,2410,2020-01-01,-2.5\nB,40.2,254.2,2410,2020-01-02,-999\nB,40.2,254.2,2410,2020-01-03,0.5\n",
-        encoding="utf-8",
-    )
-    return [path], {"units": {"tmax": "degC"}}
 
 
 Plan = tables.Table | grids.Grid

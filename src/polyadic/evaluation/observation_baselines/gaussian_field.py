@@ -191,5 +191,5 @@ def _likelihood(parameters: Floats, group: Group, squares: tuple[Floats, Floats]
     steep = slope * near
     pull = steep / np.maximum(distance, TINY)
     gradient = [np.sum(pull * along), np.sum(pull * up), steep.sum(), noise * np.diag(slope) @ group.weight]
-    gradient += list(np.array(trend) * np.einsum("ik,ij,jk->k", columns, slope, columns, optimize=True))
+    gradient += list(np.array(trend) * np.einsum("ik,ik->k", columns, slope @ columns))
     return value, np.array(gradient)

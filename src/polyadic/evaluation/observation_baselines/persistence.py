@@ -90,12 +90,13 @@ class Memory:
         start = np.log(np.r_[np.full(4, scale / 4), 3 * gap, max(60 * gap, 3 * YEAR)])
         spread = np.log(np.r_[np.full(4, 1e4), 30.0, 30.0])
 
-        def objective(parameters: Floats) -> float:
+        def objective(parameters: Floats) -> tuple[float, Floats]:
             return cls(*map(float, np.exp(parameters)))._likelihood(lag, value)
 
         found = minimize(
             objective,
             start,
+            jac=True,
             method="L-BFGS-B",
             bounds=[(float(low), float(high)) for low, high in zip(start - spread, start + spread, strict=True)],
             options={"maxiter": ITERATIONS},
@@ -120,11 +121,21 @@ class Memory:
             share[part] = 1 - np.einsum("ij,ij->i", weight, cross) / self.variance
         return mean, np.maximum(share, 1e-6)
 
-    def _likelihood(self, lag: Floats, value: Floats) -> float:
-        matrix = self.covariance(lag) + self.noise * np.eye(lag.shape[1])
-        factor = np.linalg.cholesky(matrix)
-        white = np.linalg.solve(factor, value[:, :, None])
-        return float(np.log(np.diagonal(factor, axis1=1, axis2=2)).sum() + 0.5 * np.sum(white**2)) / len(value)
+    def _likelihood(self, lag: Floats, value: Floats) -> tuple[float, Floats]:
+        """Return the mean negative log likelihood of windows, and its gradient by log hyperparameters, in field order."""
+        lag = np.abs(lag)
+        slow = np.exp(-lag / self.long_scale)
+        quick = self.short * np.exp(-lag / self.short_scale)
+        season = self.yearly * slow * np.cos(2 * np.pi * lag / YEAR)
+        slow *= self.long
+        white = self.noise * np.eye(lag.shape[1])
+        matrix = quick + slow + season + white
+        inverse = np.linalg.inv(matrix)
+        alpha = np.einsum("wij,wj->wi", inverse, value)
+        total = 0.5 * (np.linalg.slogdet(matrix)[1].sum() + np.sum(value * alpha))
+        slope = 0.5 * (inverse - alpha[:, :, None] * alpha[:, None, :])
+        by = (quick, slow, season, white, quick * lag / self.short_scale, (slow + season) * lag / self.long_scale)
+        return float(total) / len(value), np.array([np.sum(slope * part) for part in by]) / len(value)
 
 
 def nearest_in_time(train: Table, test: Table, count: int) -> tuple[Integers, NDArray[np.bool_]]:

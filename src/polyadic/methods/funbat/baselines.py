@@ -1,0 +1,51 @@
+"""Predict the withheld rows by strong simple baselines, fitted on the training rows alone."""
+
+import dataclasses
+
+import xarray as xr
+
+from polyadic.core import progress
+from polyadic.core.config import setting
+from polyadic.core.errors import nearest
+from polyadic.core.stage import stage
+from polyadic.evaluation.observation_baselines import BASELINES, applicable
+from polyadic.kinds import observations as kind
+from polyadic.kinds import predictions
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselinesConfig:
+    """Which baselines are made."""
+
+    only: tuple[str, ...] = setting(
+        (), f"names of the baselines; empty: all that the data allow of {', '.join(BASELINES)}"
+    )
+    seed: int = setting(0, "seed of the inner splits on which baselines choose their settings")
+
+    def __post_init__(self) -> None:
+        """Refuse names that no baseline has."""
+        for name in self.only:
+            if name not in BASELINES:
+                raise ValueError(f"only: there is no baseline {name!r}; {nearest(name, BASELINES)}")
+
+
+@stage(name="funbat.baselines", config=BaselinesConfig, observations=kind.SCHEMA, output=predictions.SCHEMA)
+def baselines(cfg: BaselinesConfig, observations: xr.Dataset) -> xr.Dataset:
+    """Predict the withheld rows by every baseline that the data allow."""
+    target = kind.values(observations)[0]
+    train = kind.where_split(observations, "train").load()
+    withheld = kind.where_split(observations, "validation", "test").load()
+    chosen = [BASELINES[name] for name in cfg.only] or list(applicable(train))
+    predicted = {}
+    for baseline in progress.track(chosen, len(chosen)):
+        prediction = baseline.predict(train, withheld, target, cfg.seed)
+        if prediction.variance is None:
+            raise ValueError(f"baseline {baseline.name!r} gives no variance, which the scores need")
+        predicted[baseline.name] = (prediction.mean, prediction.variance)
+    out = predictions.dataset(withheld, target, predicted)
+    out["method"].attrs["comment"] = "; ".join(f"{b.name}: {b.description}" for b in chosen)
+    return out
+
+
+if __name__ == "__main__":
+    baselines.cli()
