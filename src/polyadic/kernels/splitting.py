@@ -1,5 +1,7 @@
 """Draws of test and validation parts: single rows, whole groups, blocks along an axis."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,12 +11,15 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 Labels = NDArray[np.int64]
 
 
-def draw_groups(labels: ArrayLike, test: float, validation: float, seed: ArrayLike, fold: int = 0) -> NDArray[np.int8]:
+def draw_groups(
+    labels: ArrayLike, test: float, validation: float, seed: int | Sequence[int], fold: int = 0
+) -> NDArray[np.int8]:
     """Return the part of each row (0 train, 1 validation, 2 test), whole groups together.
 
     The groups are shuffled once by the seed. With ``G`` groups the test part of fold ``k`` holds those at positions
-    ``round(k test G)`` to ``round((k + 1) test G)``, one at least; the validation part holds the ``round(validation G)``
-    that follow, cyclically. So the folds ``0 .. 1/test - 1`` of one seed share no test group and cover all of them.
+    ``round(k test G)`` to ``round((k + 1) test G)``, one at least; the validation part holds the
+    ``round(validation G)`` that follow, cyclically. So the folds ``0 .. 1/test - 1`` of one seed share no test group
+    and cover all of them.
 
     Parameters
     ----------
@@ -34,7 +39,7 @@ def draw_groups(labels: ArrayLike, test: float, validation: float, seed: ArrayLi
 
     Notes
     -----
-    :math:`O(n log n)` for the groups' numbers. Row counts follow the group sizes and match the fractions only on average.
+    :math:`O(n log n)` for the groups' numbers. Row counts follow the group sizes: they match the fractions on average.
 
     Examples
     --------
@@ -47,11 +52,9 @@ def draw_groups(labels: ArrayLike, test: float, validation: float, seed: ArrayLi
     parts = 3 if validation > 0 else 2
     if size < parts:
         raise ValueError(f"labels hold {size} groups, accepted are at least {parts}, one for each part")
-    start = min(round(fold * test * size), size - 1)
-    n_test = max(1, round((fold + 1) * test * size) - start)
-    n_validation = max(1, round(validation * size)) if validation > 0 else 0
-    n_test = min(n_test, size - 1 - n_validation) if n_validation < size - 1 else 1
-    n_validation = min(n_validation, size - 1 - n_test)
+    start, stop = round(fold * test * size), round((fold + 1) * test * size)
+    n_validation = min(max(1, round(validation * size)), size - 2) if validation > 0 else 0
+    n_test = min(max(1, stop - start), size - 1 - n_validation)
     order = np.roll(np.random.default_rng(seed).permutation(size), -start)
     part = np.full(size, TRAIN, np.int8)
     part[order[:n_test]] = TEST
@@ -125,7 +128,8 @@ def block_labels(positions: ArrayLike, length: float) -> Labels:
     if not length > 0:
         raise ValueError(f"'length' is positive, found {length:g}")
     x = np.asarray(positions, np.float64)
-    return np.floor((x - x.min(initial=np.inf)) / length).astype(np.int64)
+    labels: Labels = np.floor((x - x.min(initial=np.inf)) / length).astype(np.int64)
+    return labels
 
 
 def near_blocks(positions: ArrayLike, length: float, chosen: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
@@ -148,4 +152,5 @@ def near_blocks(positions: ArrayLike, length: float, chosen: NDArray[np.bool_], 
     after = np.searchsorted(low, x, side="right")
     since = np.where(after > 0, x - (low[np.maximum(after - 1, 0)] + length), np.inf)
     until = np.where(after < held.size, low[np.minimum(after, held.size - 1)] - x, np.inf)
-    return ~inside & ((since < margin) | (until < margin))
+    near: NDArray[np.bool_] = ~inside & ((since < margin) | (until < margin))
+    return near

@@ -192,7 +192,8 @@ def find_values(
     """
     if cfg.values:
         return tuple(known(name, names, where, "values") for name in cfg.values)
-    left = candidates([name for name in names if not _NO_VALUE.match(plain(name))])
+    possible = [name for name in names if not _NO_VALUE.match(plain(name))]
+    left = candidates(possible) or possible[:1] * (len(possible) == 1)
     measured = [name for name in left if plain(name) in MEASURED]
     if len(measured) == 1:
         return (measured[0],)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import netCDF4  # noqa: F401  (its HDF5 library has to be loaded before the one of h5py)
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ from polyadic.sources.observation_files.tables import Places
 KEPT = ("title", "institution", "source", "references", "license")
 """Global attributes that go with the data."""
 
+# The NetCDF library reads what a truncated classic file lacks as fill values; SciPy refuses such a file.
+_ENGINES = {b"\x89HDF": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}
 _AXES = {
     "latitude": ("degrees_north", "degree_north", "degrees_n"),
     "longitude": ("degrees_east", "degree_east", "degrees_e"),
@@ -52,17 +53,23 @@ class Grid:
 def opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a NetCDF file, scaled and masked but with times as numbers, or raise `InputError`."""
     with path.open("rb") as file:
-        engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "netcdf4"
+        engine = _ENGINES.get(file.read(4), "netcdf4")
     try:
-        with xr.open_dataset(
+        ds = xr.open_dataset(
             path, engine=engine, decode_times=False, decode_timedelta=False, decode_coords=False, cache=False
-        ) as ds:
+        )
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise InputError(_unreadable(path, error)) from error
+    try:
+        with ds:
             yield ds
-    except InputError:
-        raise
-    except (OSError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0][:120]
-        raise InputError(f"{path}: not a readable NetCDF file ({reason}); it may be truncated: get it again") from error
+    except (OSError, RuntimeError) as error:
+        raise InputError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    reason = str(error).strip().partition("\n")[0][:120]
+    return f"{path}: not a readable NetCDF file ({reason}); it may be truncated: get it again"
 
 
 def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
@@ -245,9 +252,8 @@ def _time_attributes(ds: xr.Dataset, time: xr.DataArray) -> dict[str, str]:
     if bounds in ds.variables and ds[bounds].ndim == time.ndim + 1 and ds[bounds].shape[-1] == 2:
         reach = ds[bounds].to_numpy().astype(np.float64) - time.to_numpy().astype(np.float64)[..., None]
         unit = str(time.attrs.get("units", "")).partition(" since ")[0]
-        spans = {
-            f"{end}_{unit}": [float(np.nanmin(r)), float(np.nanmax(r))]
-            for end, r in zip(("start", "end"), np.moveaxis(reach, -1, 0), strict=True)
-        }
-        attributes["cell_bounds"] = json.dumps(spans)
+        ends = {"start": reach[..., 0], "end": reach[..., 1]}
+        ends = {"start": reach[..., 0], "end": reach[..., 1]}
+        spans = {end: [float(np.nanmin(x)), float(np.nanmax(x))] for end, x in ends.items()}
+        attributes["cell_bounds"] = json.dumps({"unit": unit, **spans})
     return attributes

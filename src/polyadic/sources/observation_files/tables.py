@@ -118,14 +118,14 @@ def _roles(dialect: Dialect, cfg: ObservationsConfig, where: str, *, strict: boo
 
 
 def _numeric(names: Sequence[str], dialect: Dialect, cfg: ObservationsConfig) -> list[str]:
-    """Return the columns whose sampled cells are numbers or blank, with one number at least."""
+    """Return the columns of which half of the sampled cells, blanks aside, are numbers: a wrong text is named later."""
     blanks = {"", *(text.casefold() for text in cfg.blanks)}
     found = []
     for name in names:
         column = dialect.names.index(name)
         texts = [row[column].replace(dialect.decimal, ".") for row in dialect.sample if len(row) > column]
         filled = [text for text in texts if text.casefold() not in blanks]
-        if filled and all(NUMBER.match(text) for text in filled):
+        if filled and 2 * sum(bool(NUMBER.match(text)) for text in filled) >= len(filled):
             found.append(name)
     return found
 
