@@ -252,16 +252,11 @@ def solve(
     inverse = lapack.dpotri(factor, lower=0)[0]
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     N = _sandwich(root, inverse.reshape(G, D, G, D))
-    prior_mean = np.stack([prior[0] @ shift[:, r] for r, prior in enumerate(priors)])
-    weight = shift - np.einsum("rdse,se->dr", N, prior_mean)
-    mean = np.stack([prior[0] @ weight[:, r] for r, prior in enumerate(priors)], axis=1)
-    covariance = np.empty((D, G, G))
-    for r in range(G):
-        left = [priors[r][0] @ np.ascontiguousarray(N[r, :, s, :]) for s in range(r + 1)]
-        for s in range(r + 1):
-            covariance[:, r, s] = -np.einsum("de,de->d", left[s], priors[s][0])
-            covariance[:, s, r] = covariance[:, r, s]
-        covariance[:, r, r] += np.diag(priors[r][0])
+    whitened = _whiten(root, shift)
+    weight = np.einsum("drs,sd->dr", root, (inverse @ whitened.T.ravel()).reshape(G, D))
+    kernels = [prior[0] for prior in priors]
+    mean = np.stack([kernel @ weight[:, r] for r, kernel in enumerate(kernels)], axis=1)
+    covariance = _marginals(root, inverse.reshape(G, D, G, D), kernels, N)
     evidence = float((shift * mean).sum() / 2 - np.log(np.diag(factor)).sum())
     gradient = np.array(
         [
@@ -270,6 +265,36 @@ def solve(
         ]
     )
     return DenseSolution(mean, covariance, weight, N, evidence), gradient
+
+
+def _whiten(root: Array, shift: Array) -> Array:
+    """Return z (D, G) with L z = shift for each point; components that L does not reach are zero."""
+    z = np.zeros_like(shift)
+    for j in range(shift.shape[1]):
+        pivot = root[:, j, j]
+        rest = shift[:, j] - (root[:, j, :j] * z[:, :j]).sum(axis=1)
+        z[:, j] = np.where(pivot > 0, rest / np.where(pivot > 0, pivot, 1.0), 0.0)
+    return z
+
+
+def _marginals(root: Array, inverse: Array, kernels: list[Array], N: Array) -> Array:
+    """Return the posterior covariance at each point, free of cancellation where the message is well conditioned.
+
+    There it is L^-T (I - B^-1) L^-1; at points whose message is nearly singular, K - K N K row by row.
+    """
+    D, G = root.shape[:2]
+    pivots = np.einsum("drr->dr", root) ** 2
+    good = pivots.min(axis=1) > 1e-8 * np.einsum("drs->d", root**2)
+    covariance = np.empty((D, G, G))
+    inside = np.eye(G) - np.einsum("rdsd->drs", inverse)[good]
+    half = np.linalg.solve(root[good].transpose(0, 2, 1), inside)
+    covariance[good] = np.linalg.solve(root[good].transpose(0, 2, 1), half.transpose(0, 2, 1))
+    poor = np.flatnonzero(~good)
+    for r in range(G):
+        for s in range(G):
+            lifted = kernels[r][poor] @ N[r, :, s, :]
+            covariance[poor, r, s] = (r == s) * np.diag(kernels[r])[poor] - (lifted * kernels[s][poor]).sum(axis=1)
+    return (covariance + covariance.transpose(0, 2, 1)) / 2
 
 
 def _roots(precision: Array) -> Array:

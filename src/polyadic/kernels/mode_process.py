@@ -16,6 +16,7 @@ from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.state_space import AxisPosterior
 
 Array = NDArray[np.float64]
+REACH = 2.0
 Posterior = AxisPosterior | DensePosterior
 
 
@@ -91,7 +92,7 @@ def span(prior: Prior) -> tuple[float, float]:
 
 def _bounds(prior: Prior, functions: int) -> list[tuple[float, float]]:
     low, high = span(prior)
-    limits = {"variance": (-25.0, 12.0), "length": (np.log(low) - 4, np.log(high) + 3), "roughness": (-0.7, 3.0)}
+    limits = {"variance": (-20.0, 5.0), "length": (np.log(low) - 4, np.log(high) + 3), "roughness": (-0.7, 3.0)}
     return [limits[next(k for k in limits if k in name)] for name in parameter_names(prior)] * functions
 
 
@@ -104,10 +105,12 @@ def _climb(
         evidence, gradient = evaluate(flat.reshape(start.shape))
         return -evidence, -gradient.ravel()
 
-    low, high = np.array(bounds).T
-    first = np.clip(start.ravel(), low, high)
+    wide = [
+        (min(max(low, at - REACH), at), max(min(high, at + REACH), at))
+        for (low, high), at in zip(bounds, start.ravel(), strict=True)
+    ]
     found = minimize(
-        descend, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps, "maxfun": 2 * steps + 2}
+        descend, start.ravel(), jac=True, method="L-BFGS-B", bounds=wide, options={"maxiter": steps, "maxfun": 2 * steps + 2}
     )
     return np.asarray(found.x).reshape(start.shape)
 
