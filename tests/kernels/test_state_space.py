@@ -6,7 +6,15 @@ from scipy.special import ive
 
 from polyadic.kernels import linear_sde, state_space
 
-KERNELS = ["matern12", "matern32", "matern52", "periodic(3)", "periodic(3)*matern32", "matern32+independent", "constant+matern12"]
+KERNELS = [
+    "matern12",
+    "matern32",
+    "matern52",
+    "periodic(3)",
+    "periodic(3)*matern32",
+    "matern32+independent",
+    "constant+matern12",
+]
 
 
 def covariance(term, parameters, d):

@@ -25,9 +25,11 @@ def draw(form, seed=0, N=40):
 
 
 def support(form):
-    return list(itertools.product(*map(range, form.sizes))) if form.kind == "tucker" else [
-        (i,) * len(form.sizes) for i in range(form.sizes[0])
-    ]
+    return (
+        list(itertools.product(*map(range, form.sizes)))
+        if form.kind == "tucker"
+        else [(i,) * len(form.sizes) for i in range(form.sizes[0])]
+    )
 
 
 def full(form, moments, k, d):
@@ -45,7 +47,11 @@ def sums(form, moments, index, value, weight, mode):
     others = [k for k in range(len(form.sizes)) if k != mode]
     ext = [tf.extend(form, k, *moments[k]) for k in others]
     return tf.entry_sums(
-        form, start, index[order][:, others].astype(np.int32), weight[order], value[order],
+        form,
+        start,
+        index[order][:, others].astype(np.int32),
+        weight[order],
+        value[order],
         ([e[0] for e in ext], [e[1] for e in ext]),
     )
 
@@ -83,7 +89,10 @@ def test_messages_are_the_quadratic_form_of_the_expected_squared_error(form):
             now[mode] = (u, np.zeros_like(moments[mode][1]))
             ext = [tf.extend(form, k, *m) for k, m in enumerate(now)]
             mean, var = tf.predictive_moments(
-                form, core, [e[0][index[:, k]] for k, e in enumerate(ext)], [e[1][index[:, k]] for k, e in enumerate(ext)]
+                form,
+                core,
+                [e[0][index[:, k]] for k, e in enumerate(ext)],
+                [e[1][index[:, k]] for k, e in enumerate(ext)],
             )
             return (weight * ((value - mean) ** 2 + var)).sum() / 2
 

@@ -116,9 +116,7 @@ def points_of(kernel: str, geometry: str, coordinates: Array, covariates: Array)
             f"got {coordinates.shape[1]} columns, the first from {coordinates[:, 0].min()} to {coordinates[:, 0].max()}"
         )
     scale = covariates.std(axis=0)
-    return Points(
-        kernel, geometry, coordinates, covariates, covariates.mean(axis=0), np.where(scale > 0, scale, 1.0)
-    )
+    return Points(kernel, geometry, coordinates, covariates, covariates.mean(axis=0), np.where(scale > 0, scale, 1.0))
 
 
 def distances(geometry: str, left: Array, right: Array) -> Array:
@@ -240,9 +238,7 @@ def solve(
     B = np.zeros((G, D, G, D))
     for r in range(G):
         for s in range(r + 1):
-            block = sum(
-                root[:, q, r, None] * priors[q][0] * root[None, :, q, s] for q in range(r, G)
-            )
+            block = sum(root[:, q, r, None] * priors[q][0] * root[None, :, q, s] for q in range(r, G))
             B[r, :, s, :] = block
             if r == s:
                 B[r, :, r, :] += np.eye(D)
@@ -357,7 +353,9 @@ def predict(state: DensePosterior, coordinates: Array, covariates: Array) -> tup
     return mean, covariance
 
 
-def cross_covariance(log_parameters: Array, points: Points, coordinates: Array, covariates: Array) -> tuple[Array, Array]:
+def cross_covariance(
+    log_parameters: Array, points: Points, coordinates: Array, covariates: Array
+) -> tuple[Array, Array]:
     """Return one function's prior covariance between new and known points (n, D), and its variance at the new (n,)."""
     values = np.exp(log_parameters)
     distance = distances(points.geometry, coordinates, points.coordinates)

@@ -21,16 +21,19 @@ from polyadic.kernels.mode_process import Posterior, Prior
 from polyadic.kernels.tucker_form import (
     Core,
     Form,
+    entry_moments,
     entry_sums,
     extend,
     message,
     mode_operators,
     normal_equations,
 )
+from polyadic.kernels.tucker_noise import Observation, fit_drift, fit_student
 
 Array = NDArray[np.float64]
 CHUNK = 4_000_000
 FLOOR = 1e-10
+TRIAL = 3
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,18 @@ class Entries:
 
 
 @dataclass(frozen=True)
+class Data:
+    """What the sweeps read: ``value`` (N,), ``drift`` (N, q), the kind of ``noise``, and the sorted ``entries``."""
+
+    value: Array
+    drift: Array
+    noise: str
+    entries: tuple[Entries, ...]
+
+
+@dataclass(frozen=True)
 class TuckerPosterior:
-    """The fitted model; predictions are a function of it alone.
+    r"""The fitted model; predictions are a function of it alone.
 
     Attributes
     ----------
@@ -55,7 +68,11 @@ class TuckerPosterior:
     modes
         Posterior of the functions of each mode.
     noise_variance
-        :math:`1/\tau`, squared units of y.
+        :math:`1/\tau`, squared units of y; for Student-t noise the squared scale.
+    degrees
+        Degrees of freedom of the noise, infinite for Gaussian noise.
+    drift_mean, drift_covariance
+        Posterior of the coefficients of the linear drift, (q,) and (q, q).
     bound
         Evidence lower bound after every sweep, nats.
     converged
@@ -66,24 +83,32 @@ class TuckerPosterior:
     core: Core
     modes: tuple[Posterior, ...]
     noise_variance: float
+    degrees: float
+    drift_mean: Array
+    drift_covariance: Array
     bound: Array
     converged: bool
 
 
 @dataclass
 class Work:
-    """What the sweeps change."""
+    """What the sweeps change: the factors of the posterior, their messages, and the weight and drift of each entry."""
 
     mean: list[Array]
     covariance: list[Array]
     log_parameters: list[Array]
-    precision: list[Array] = field(default_factory=list)
-    shift: list[Array] = field(default_factory=list)
-    divergence: list[float] = field(default_factory=list)
+    precision: list[Array]
+    shift: list[Array]
+    divergence: list[float]
+    weight: Array
+    remainder: Array
     moments: list[tuple[Array, Array]] = field(default_factory=list)
     core: Core = field(default_factory=lambda: Core(np.zeros(0), np.zeros((0, 0))))
     noise: float = 1.0
     error: float = 0.0
+    likelihood: float = 0.0
+    observation: Observation = field(default_factory=Observation)
+    bounds: list[float] = field(default_factory=list)
 
 
 def sort_entries(index: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Entries, ...]:
@@ -137,7 +162,7 @@ class Sums:
             yield rows, *found
 
 
-def _core_update(work: Work, form: Form, mode: int, sums: Sums, energy: float, count: float) -> None:
+def _core_update(work: Work, form: Form, mode: int, sums: Sums) -> None:
     """Set q(w), the noise and the expected squared error from the sums of any mode."""
     gram, right = np.zeros((form.entries, form.entries)), np.zeros(form.entries)
     for rows, G, g in sums.chunks():
@@ -149,8 +174,12 @@ def _core_update(work: Work, form: Form, mode: int, sums: Sums, energy: float, c
     covariance = (covariance + covariance.T) / 2
     mean = tau * covariance @ right
     work.core = Core(mean, covariance)
-    work.error = max(energy - 2 * float(mean @ right) + float(mean @ gram @ mean) + float((covariance * gram).sum()), 0.0)
-    work.noise = max(work.error / count, FLOOR)
+    energy = float(work.weight @ work.remainder**2) + work.observation.energy
+    work.error = max(
+        energy - 2 * float(mean @ right) + float(mean @ gram @ mean) + float((covariance * gram).sum()), 0.0
+    )
+    work.noise = max(work.error / work.weight.size, FLOOR)
+    work.likelihood = -work.weight.size / 2 * np.log(2 * np.pi * work.noise) - work.error / (2 * work.noise)
 
 
 def _rescale(work: Work, form: Form, priors: tuple[Prior, ...]) -> None:
@@ -180,12 +209,11 @@ def _rescale(work: Work, form: Form, priors: tuple[Prior, ...]) -> None:
         work.moments[mode] = extend(form, mode, work.mean[mode], work.covariance[mode])
 
 
-def _bound(work: Work, count: float) -> float:
+def _bound(work: Work) -> float:
     J = work.core.mean.size
     core = (np.trace(work.core.covariance) + work.core.mean @ work.core.mean - J) / 2
     core -= np.linalg.slogdet(work.core.covariance)[1] / 2
-    fit = -count / 2 * np.log(2 * np.pi * work.noise) - work.error / (2 * work.noise)
-    return float(fit - core - sum(work.divergence))
+    return float(work.likelihood - core - sum(work.divergence) - work.observation.divergence)
 
 
 def fit(
@@ -193,7 +221,9 @@ def fit(
     priors: tuple[Prior, ...],
     index: NDArray[np.int32],
     value: Array,
-    start: list[Array],
+    starts: list[list[Array]],
+    drift: Array | None = None,
+    noise: str = "gaussian",
     max_iterations: int = 60,
     tolerance: float = 1e-4,
 ) -> TuckerPosterior:
@@ -207,8 +237,13 @@ def fit(
         Unique index of each entry in each mode, shape (N, K).
     value
         Centred values of about unit variance, shape (N,).
-    start
-        First values of the free functions of each mode, (D_k, R_k), from :func:`polyadic.kernels.tucker_start.start`.
+    starts
+        Candidate first values of the free functions of each mode, (D_k, R_k), from
+        :func:`polyadic.kernels.tucker_start.starts`; the one of best bound after three sweeps goes on.
+    drift
+        Standardised covariates of the entries that enter linearly, shape (N, q).
+    noise
+        ``"gaussian"`` or ``"student"``.
     max_iterations
         Most sweeps over the modes.
     tolerance
@@ -223,25 +258,39 @@ def fit(
     A sweep costs O(N product of v_l) for Tucker and O(N K R^2) for CP, plus the filters.
     """
     entries = sort_entries(index, tuple(mode_process.size(prior) for prior in priors))
-    work = _begin(form, priors, entries, value, start)
-    weight, bounds, converged = np.ones(value.size), [-np.inf], False
-    for sweep in range(max_iterations):
-        for mode in range(len(priors)):
-            _mode_step(work, form, priors, mode, entries[mode], weight, value, sweep)
-        bounds.append(_bound(work, value.size))
-        converged = bounds[-1] - bounds[-2] < tolerance * value.size
-        if converged:
-            break
+    data = Data(value, np.zeros((value.size, 0)) if drift is None else drift, noise, entries)
+    trial = TRIAL if len(starts) > 1 else 0
+    runs = [_begin(form, priors, data, start) for start in starts]
+    for work in runs:
+        _sweeps(work, form, priors, data, range(trial), -np.inf)
+    work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
+    converged = _sweeps(work, form, priors, data, range(trial, max_iterations), tolerance * value.size)
     modes = tuple(
         mode_process.finish(prior, work.log_parameters[k], work.precision[k], work.shift[k], work.mean[k])
         for k, prior in enumerate(priors)
     )
-    return TuckerPosterior(form, work.core, modes, work.noise, np.array(bounds[1:]), converged)
+    seen = work.observation
+    return TuckerPosterior(
+        form, work.core, modes, work.noise, seen.degrees, seen.mean, seen.covariance, np.array(work.bounds), converged
+    )
 
 
-def _begin(
-    form: Form, priors: tuple[Prior, ...], entries: tuple[Entries, ...], value: Array, start: list[Array]
-) -> Work:
+def _sweeps(
+    work: Work, form: Form, priors: tuple[Prior, ...], data: Data, sweeps: range, least: float
+) -> bool:
+    """Run sweeps until one gains less than ``least``; return whether one did."""
+    for sweep in sweeps:
+        for mode in range(len(priors)):
+            _mode_step(work, form, priors, mode, data.entries[mode], sweep)
+        if data.drift.shape[1] or data.noise == "student":
+            _observe(work, form, data)
+        work.bounds.append(_bound(work))
+        if len(work.bounds) > 1 and work.bounds[-1] - work.bounds[-2] < least:
+            return True
+    return False
+
+
+def _begin(form: Form, priors: tuple[Prior, ...], data: Data, start: list[Array]) -> Work:
     """Fit the core and the noise to the first values of the functions."""
     work = Work(
         mean=list(start),
@@ -252,27 +301,20 @@ def _begin(
         precision=[np.zeros((*u.shape, u.shape[1])) for u in start],
         shift=[np.zeros(u.shape) for u in start],
         divergence=[0.0] * len(start),
+        weight=np.ones(data.value.size),
+        remainder=data.value,
     )
     work.moments = [extend(form, k, work.mean[k], work.covariance[k]) for k in range(len(start))]
-    sums = Sums(form, 0, entries[0], np.ones(value.size), value[entries[0].order], work.moments)
-    energy = float(value @ value)
+    sums = Sums(form, 0, data.entries[0], work.weight, data.value[data.entries[0].order], work.moments)
     for _ in range(3):
-        _core_update(work, form, 0, sums, energy, value.size)
+        _core_update(work, form, 0, sums)
     _rescale(work, form, priors)
     return work
 
 
-def _mode_step(
-    work: Work,
-    form: Form,
-    priors: tuple[Prior, ...],
-    mode: int,
-    entries: Entries,
-    weight: Array,
-    value: Array,
-    sweep: int,
-) -> None:
-    sums = Sums(form, mode, entries, weight[entries.order], value[entries.order], work.moments)
+def _mode_step(work: Work, form: Form, priors: tuple[Prior, ...], mode: int, entries: Entries, sweep: int) -> None:
+    order = entries.order
+    sums = Sums(form, mode, entries, work.weight[order], work.remainder[order], work.moments)
     operators = mode_operators(form, work.core, mode)
     parts = [message(form, mode, operators, G, g) for _, G, g in sums.chunks()]
     precision = np.concatenate([part[0] for part in parts]) / work.noise
@@ -286,9 +328,27 @@ def _mode_step(
     work.precision[mode], work.shift[mode] = precision, shift
     work.divergence[mode], work.log_parameters[mode] = found.divergence, found.log_parameters
     work.moments[mode] = extend(form, mode, found.mean, found.covariance)
-    _core_update(work, form, mode, sums, float(weight @ value**2), value.size)
+    _core_update(work, form, mode, sums)
     _rescale(work, form, priors)
 
 
 def _climbs(sweep: int) -> int:
     return 5 if sweep < 3 else (3 if sweep % 3 == 0 else 0)
+
+
+def _observe(work: Work, form: Form, data: Data) -> None:
+    """Update the drift and, for Student-t noise, the weight of each entry."""
+    value, drift, entries = data.value, data.drift, data.entries[0]
+    mean, variance = np.empty(value.size), np.empty(value.size)
+    found = entry_moments(form, work.core, 0, entries.start, entries.others, work.moments)
+    mean[entries.order], variance[entries.order] = found
+    seen = fit_drift(value - mean, drift, work.weight, work.noise)
+    offset, spread = drift @ seen.mean, np.einsum("nq,qr,nr->n", drift, seen.covariance, drift)
+    square = (value - mean - offset) ** 2 + variance + spread
+    if data.noise == "student":
+        work.noise, degrees, work.weight, work.likelihood = fit_student(square, work.noise, work.observation.degrees)
+    else:
+        degrees, work.noise = np.inf, max(float(square.mean()), FLOOR)
+        work.likelihood = -value.size / 2 * (np.log(2 * np.pi * work.noise) + float(square.mean()) / work.noise)
+    work.remainder = value - offset
+    work.observation = Observation(seen.mean, seen.covariance, seen.divergence, float(work.weight @ spread), degrees)

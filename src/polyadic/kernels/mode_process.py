@@ -110,7 +110,12 @@ def _climb(
         for (low, high), at in zip(bounds, start.ravel(), strict=True)
     ]
     found = minimize(
-        descend, start.ravel(), jac=True, method="L-BFGS-B", bounds=wide, options={"maxiter": steps, "maxfun": 2 * steps + 2}
+        descend,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=wide,
+        options={"maxiter": steps, "maxfun": 2 * steps + 2},
     )
     return np.asarray(found.x).reshape(start.shape)
 
@@ -240,3 +245,15 @@ def scan_lengths(prior: Prior, log_parameters: Array, precision: Array, shift: A
         if solution.evidence > best:
             best, found = solution.evidence, trial
     return found
+
+
+def state_names(state: Posterior) -> tuple[str, ...]:
+    """Return the hyperparameter names of a posterior."""
+    if isinstance(state, AxisPosterior):
+        return linear_sde.parameter_names(linear_sde.parse(state.kernel))
+    return dense_process.parameter_names(state.points)
+
+
+def state_variance_columns(state: Posterior) -> NDArray[np.bool_]:
+    """Return which hyperparameters of a posterior are variances."""
+    return np.array(["variance" in name for name in state_names(state)])

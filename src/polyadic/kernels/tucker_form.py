@@ -205,6 +205,31 @@ def entry_sums(
     return G, h
 
 
+@njit(cache=True)
+def _kron_dots(start, index, table, values, at, widths, hadamard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    others = index.shape[1]
+    buffer = np.empty(table.shape[1])
+    for d in range(table.shape[0]):
+        for n in range(start[d], start[d + 1]):
+            size = table.shape[1] if hadamard else 1
+            buffer[:size] = 1.0
+            for k in range(others):
+                begin, width = at[k] + index[n, k] * widths[k], widths[k]
+                if hadamard:
+                    for j in range(size):
+                        buffer[j] *= values[begin + j]
+                else:
+                    for i in range(size - 1, -1, -1):
+                        x = buffer[i]
+                        for j in range(width):
+                            buffer[i * width + j] = x * values[begin + j]
+                    size *= width
+            total = 0.0
+            for i in range(size):
+                total += buffer[i] * table[d, i]
+            out[n] = total
+
+
 @dataclass(frozen=True)
 class Core:
     """Gaussian posterior of the core: ``mean`` (J,) and ``covariance`` (J, J), modes in C order."""
@@ -265,9 +290,7 @@ def message(form: Form, mode: int, operators: tuple[Array, Array], G: Array, g: 
     return np.ascontiguousarray(precision[:, free][:, :, free]), shift
 
 
-def normal_equations(
-    form: Form, mode: int, first: Array, second: Array, G: Array, g: Array
-) -> tuple[Array, Array]:
+def normal_equations(form: Form, mode: int, first: Array, second: Array, G: Array, g: Array) -> tuple[Array, Array]:
     """Return the core's sum of ``E[phi phi^T]`` (J, J) and of ``y E[phi]`` (J,) from the sums of any one mode.
 
     Parameters
@@ -317,6 +340,44 @@ def predictive_moments(form: Form, core: Core, firsts: list[Array], seconds: lis
         tensor = _fold(tensor, axis, width)
     mean = _contract(core.mean.reshape(form.sizes), firsts)
     return mean, np.maximum(_contract(tensor, seconds) - mean**2, 0.0)
+
+
+def entry_moments(
+    form: Form, core: Core, mode: int, start: Index, index: NDArray[np.int32], moments: list[tuple[Array, Array]]
+) -> tuple[Array, Array]:
+    """Return mean and variance of f at the data entries, in their order sorted by ``mode``, shapes (N,) and (N,).
+
+    Parameters
+    ----------
+    form, core
+        The model.
+    mode, start, index
+        The mode that entries are sorted by, first entry of each of its indexes, and the other indexes (N, K - 1).
+    moments
+        First and second moments of all modes.
+
+    Notes
+    -----
+    The cost of :func:`entry_sums`: the core is contracted with each index of the mode once.
+    """
+    rest = [k for k in range(len(form.sizes)) if k != mode]
+    hadamard = form.kind == "cp"
+    if hadamard:
+        square = _fold((core.covariance + np.outer(core.mean, core.mean)).reshape(-1), 0, form.sizes[0])
+        tables = moments[mode][0] * core.mean, moments[mode][1] * square
+    else:
+        tensor = _squared_axes(form, core)
+        for axis, width in enumerate(form.sizes):
+            tensor = _fold(tensor, axis, width)
+        wide = np.moveaxis(tensor, mode, 0).reshape(tensor.shape[mode], -1)
+        narrow = np.moveaxis(core.mean.reshape(form.sizes), mode, 0).reshape(form.sizes[mode], -1)
+        tables = moments[mode][0] @ narrow, moments[mode][1] @ wide
+    found = []
+    for part, table in enumerate(tables):
+        out = np.empty(index.shape[0])
+        _kron_dots(start, index, np.ascontiguousarray(table), *_flat([moments[k][part] for k in rest]), hadamard, out)
+        found.append(out)
+    return found[0], np.maximum(found[1] - found[0] ** 2, 0.0)
 
 
 def _contract(tensor: Array, factors: list[Array]) -> Array:

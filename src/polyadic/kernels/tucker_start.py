@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 from polyadic.kernels import mode_process
 from polyadic.kernels.functional_tucker import Entries, sort_entries
 from polyadic.kernels.mode_process import AxisPrior, Prior
-from polyadic.kernels.tucker_form import Form, entry_sums, extend, pair_index
+from polyadic.kernels.tucker_form import Form, entry_sums, extend, pair_index, tucker_form
 
 Array = NDArray[np.float64]
 LARGEST = 40_000_000
 RIDGE = 2.0
+EXTRA = 2
 
 
-def start(form: Form, priors: tuple[Prior, ...], index: NDArray[np.int32], value: Array, seed: int = 0) -> list[Array]:
-    """Return first values (D_k, R_k) of the free functions of each mode.
+def starts(
+    form: Form, priors: tuple[Prior, ...], index: NDArray[np.int32], value: Array, seed: int = 0
+) -> list[list[Array]]:
+    """Return candidate first values (D_k, R_k) of the free functions of each mode, to be judged by the bound.
+
+    The candidates regress single indexes (best when each has many entries), bins of neighbouring indexes (when they are
+    few), or not at all.
 
     Parameters
     ----------
@@ -31,17 +37,50 @@ def start(form: Form, priors: tuple[Prior, ...], index: NDArray[np.int32], value
 
     Returns
     -------
-    one array a mode, columns of unit mean square.
+    candidates, each one array a mode, columns of unit mean square.
     """
     generator = np.random.default_rng(seed)
-    functions = [smooth_functions(prior, len(free), generator) for prior, free in zip(priors, form.free, strict=True)]
+    smooth = [
+        smooth_functions(prior, len(free) + EXTRA, generator) for prior, free in zip(priors, form.free, strict=True)
+    ]
+    plain = [u[:, : len(free)] for u, free in zip(smooth, form.free, strict=True)]
     if form.kind == "cp" or len(priors) < 2:
-        return functions
+        return [plain]
     sizes = tuple(mode_process.size(prior) for prior in priors)
     entries = sort_entries(index, sizes)
-    for mode in np.argsort(sizes)[::-1]:
-        functions[mode] = _leading(form, int(mode), entries[mode], value, functions)
-    return functions
+    found = [plain]
+    for binned in (False, True):
+        functions = list(plain)
+        for mode in np.argsort(sizes)[::-1]:
+            ordered = isinstance(priors[mode], AxisPrior)
+            if binned and ordered:
+                wide = [np.c_[u, extra[:, u.shape[1] :]] for u, extra in zip(functions, smooth, strict=True)]
+                functions[mode] = _binned(mode, priors[mode], entries[mode], value, wide, plain[mode])
+            else:
+                functions[mode] = _leading(form, int(mode), entries[mode], value, functions)
+        found.append(functions)
+    return found
+
+
+def _binned(
+    mode: int, prior: AxisPrior, entries: Entries, value: Array, functions: list[Array], fallback: Array
+) -> Array:
+    """Return leading functions from regressions over bins of neighbouring indexes, joined by straight lines."""
+    rest = [k for k in range(len(functions)) if k != mode]
+    wide = tucker_form(tuple(u.shape[1] for u in functions))
+    features = int(np.prod([wide.sizes[k] for k in rest]))
+    N, D = value.size, entries.start.size - 1
+    bins = min(D, N // (3 * features))
+    if bins < fallback.shape[1] + 2 or bins * features**2 > LARGEST:
+        return fallback
+    edges = np.unique(np.searchsorted(entries.start, np.arange(bins + 1) * N // bins))
+    coarse = Entries(entries.order, entries.start[edges], entries.others)
+    knots = np.array([prior.knots[low:high].mean() for low, high in zip(edges[:-1], edges[1:], strict=True)])
+    functions = list(functions)
+    functions[mode] = np.zeros((knots.size, fallback.shape[1]))
+    found = _leading(wide, mode, coarse, value, functions)
+    fine = np.column_stack([np.interp(prior.knots, knots, column) for column in found.T])
+    return np.asarray(np.where((found**2).sum(axis=0) > 0, fine, fallback))
 
 
 def smooth_functions(prior: Prior, count: int, generator: np.random.Generator) -> Array:
