@@ -1,0 +1,259 @@
+"""One interface over the two kinds of mode: a coordinate (state space) and points (dense).
+
+A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and moves
+the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from polyadic.kernels import dense_process, linear_sde, state_space
+from polyadic.kernels.dense_process import DensePosterior, Points
+from polyadic.kernels.state_space import AxisPosterior
+
+Array = NDArray[np.float64]
+REACH = 2.0
+Posterior = AxisPosterior | DensePosterior
+
+
+@dataclass(frozen=True)
+class AxisPrior:
+    """A mode of one coordinate: ``kernel`` name and sorted distinct ``knots`` (D,)."""
+
+    kernel: str
+    knots: Array
+
+
+@dataclass(frozen=True)
+class PointPrior:
+    """A mode of points: the ``points``, their ``distance`` (D, D), and the number of functions solved jointly."""
+
+    points: Points
+    distance: Array
+    block: int
+
+
+Prior = AxisPrior | PointPrior
+
+
+@dataclass(frozen=True)
+class Update:
+    """What :func:`update` finds: moments at the unique indexes, KL divergence from the prior, and hyperparameters."""
+
+    mean: Array
+    covariance: Array
+    divergence: float
+    log_parameters: Array
+
+
+def size(prior: Prior) -> int:
+    """Return the number of unique indexes."""
+    return prior.knots.size if isinstance(prior, AxisPrior) else prior.points.coordinates.shape[0]
+
+
+def parameter_names(prior: Prior) -> tuple[str, ...]:
+    """Return the names of the hyperparameters of one function."""
+    if isinstance(prior, AxisPrior):
+        return linear_sde.parameter_names(linear_sde.parse(prior.kernel))
+    return dense_process.parameter_names(prior.points)
+
+
+def variance_columns(prior: Prior) -> NDArray[np.bool_]:
+    """Return which hyperparameters are variances: these scale with the functions."""
+    return np.array(["variance" in name for name in parameter_names(prior)])
+
+
+def start_parameters(prior: Prior, functions: int) -> Array:
+    """Return first logarithmic hyperparameters (functions, parameters): total variance one, middling lengths."""
+    names = parameter_names(prior)
+    share = 1.0 / sum("variance" in name for name in names)
+    low, high = span(prior)
+    values = {"length": np.sqrt(low * high), "roughness": 1.0}
+    row = [np.log(share if "variance" in name else values[name.split("_")[0]]) for name in names]
+    return np.tile(row, (functions, 1))
+
+
+def span(prior: Prior) -> tuple[float, float]:
+    """Return the smallest typical gap and the extent of the coordinates."""
+    if isinstance(prior, AxisPrior):
+        gaps = np.diff(prior.knots)
+        if not gaps.size:
+            return 1.0, 1.0
+        return float(np.median(gaps)), float(prior.knots[-1] - prior.knots[0])
+    away = prior.distance + np.where(np.eye(prior.distance.shape[0]) > 0, np.inf, 0.0)
+    if prior.distance.shape[0] < 2:
+        return 1.0, 1.0
+    return max(float(np.median(away.min(axis=1))), 1e-9), float(prior.distance.max())
+
+
+def _bounds(prior: Prior, functions: int) -> list[tuple[float, float]]:
+    low, high = span(prior)
+    limits = {"variance": (-20.0, 5.0), "length": (np.log(low) - 4, np.log(high) + 3), "roughness": (-0.7, 3.0)}
+    return [limits[next(k for k in limits if k in name)] for name in parameter_names(prior)] * functions
+
+
+def _climb(
+    evaluate: Callable[[Array], tuple[float, Array]], start: Array, bounds: list[tuple[float, float]], steps: int
+) -> Array:
+    """Return parameters whose evidence is at least that of ``start``, after at most ``steps`` quasi-Newton steps."""
+
+    def descend(flat: Array) -> tuple[float, Array]:
+        evidence, gradient = evaluate(flat.reshape(start.shape))
+        return -evidence, -gradient.ravel()
+
+    wide = [
+        (min(max(low, at - REACH), at), max(min(high, at + REACH), at))
+        for (low, high), at in zip(bounds, start.ravel(), strict=True)
+    ]
+    found = minimize(
+        descend,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=wide,
+        options={"maxiter": steps, "maxfun": 2 * steps + 2},
+    )
+    return np.asarray(found.x).reshape(start.shape)
+
+
+def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array, steps: int) -> Update:
+    """Return the posterior of a mode's functions under its messages, after ``steps`` climbs of the hyperparameters.
+
+    Parameters
+    ----------
+    prior
+        The mode.
+    log_parameters
+        Shape (R, parameters).
+    precision, shift
+        Messages, shapes (D, R, R) and (D, R).
+    mean
+        Present means (D, R), used by modes solved in blocks of functions.
+    steps
+        Quasi-Newton steps; 0 keeps the hyperparameters.
+
+    Returns
+    -------
+    the :class:`Update`.
+    """
+    if isinstance(prior, AxisPrior):
+        terms = linear_sde.parse(prior.kernel)
+
+        def evaluate(at: Array) -> tuple[float, Array]:
+            found, gradient = state_space.smooth(terms, prior.knots, at, precision, shift)
+            return found.evidence, gradient
+
+        if steps:
+            log_parameters = _climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
+        found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift)
+        divergence = _divergence(found.mean, found.covariance, precision, shift, found.evidence)
+        return Update(found.mean, found.covariance, divergence, log_parameters)
+    return _update_blocks(prior, log_parameters, precision, shift, mean, steps)
+
+
+def _divergence(mean: Array, covariance: Array, precision: Array, shift: Array, evidence: float) -> float:
+    second = covariance + mean[:, :, None] * mean[:, None, :]
+    return float(-(precision * second).sum() / 2 + (shift * mean).sum() - evidence)
+
+
+def blocks(prior: PointPrior, functions: int) -> list[NDArray[np.int64]]:
+    """Return the functions solved together, in turn."""
+    return [np.arange(i, min(i + prior.block, functions)) for i in range(0, functions, prior.block)]
+
+
+def _block_shift(precision: Array, shift: Array, mean: Array, block: NDArray[np.int64]) -> Array:
+    rest = np.setdiff1d(np.arange(shift.shape[1]), block)
+    return np.asarray(shift[:, block] - np.einsum("drs,ds->dr", precision[:, block][:, :, rest], mean[:, rest]))
+
+
+def _update_blocks(
+    prior: PointPrior, log_parameters: Array, precision: Array, shift: Array, mean: Array, steps: int
+) -> Update:
+    mean, log_parameters, divergence = mean.copy(), log_parameters.copy(), 0.0
+    covariance = np.zeros_like(precision)
+    for block in blocks(prior, shift.shape[1]):
+        own = np.ascontiguousarray(precision[:, block][:, :, block])
+        pull = _block_shift(precision, shift, mean, block)
+
+        def evaluate(at: Array, own: Array = own, pull: Array = pull) -> tuple[float, Array]:
+            found, gradient = dense_process.solve(at, prior.points, prior.distance, own, pull)
+            return found.evidence, gradient
+
+        if steps:
+            log_parameters[block] = _climb(evaluate, log_parameters[block], _bounds(prior, block.size), steps)
+        found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
+        mean[:, block] = found.mean
+        covariance[:, block[:, None], block] = found.covariance
+        divergence += _divergence(found.mean, found.covariance, own, pull, found.evidence)
+    return Update(mean, covariance, divergence, log_parameters)
+
+
+def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array) -> Posterior:
+    """Return the posterior in the form that prediction needs; arguments as in :func:`update`."""
+    if isinstance(prior, AxisPrior):
+        return state_space.posterior(prior.kernel, prior.knots, log_parameters, precision, shift)
+    D, functions = shift.shape
+    weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, functions, D))
+    group = np.zeros(functions, dtype=np.int64)
+    for label, block in enumerate(blocks(prior, functions)):
+        own = np.ascontiguousarray(precision[:, block][:, :, block])
+        pull = _block_shift(precision, shift, mean, block)
+        found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
+        weight[:, block], group[block] = found.weight, label
+        for i, r in enumerate(block):
+            reduction[r][:, block] = found.reduction[i]
+    return DensePosterior(prior.points, log_parameters, group, weight, reduction)
+
+
+def predict(state: Posterior, coordinates: Array, covariates: Array) -> tuple[Array, Array]:
+    """Return mean (n, R) and covariance (n, R, R) of the functions at coordinates (n, columns)."""
+    if isinstance(state, AxisPosterior):
+        return state_space.predict(state, coordinates[:, 0])
+    return dense_process.predict(state, coordinates, covariates)
+
+
+def sample(
+    state: Posterior, coordinates: Array, covariates: Array, count: int, generator: np.random.Generator
+) -> Array:
+    """Return joint draws (count, n, R) of the functions at distinct coordinates (n, columns)."""
+    if isinstance(state, AxisPosterior):
+        return state_space.sample(state, coordinates[:, 0], count, generator)
+    return dense_process.sample(state, coordinates, covariates, count, generator)
+
+
+def scan_lengths(prior: Prior, log_parameters: Array, precision: Array, shift: Array) -> Array:
+    """Return hyperparameters with the shared length of best evidence on a grid: a start for the local climb.
+
+    Notes
+    -----
+    Seven solutions of a mode of one coordinate; a mode of points keeps its start.
+    """
+    names = parameter_names(prior)
+    columns = [i for i, name in enumerate(names) if "length" in name]
+    if not columns or not isinstance(prior, AxisPrior):
+        return log_parameters
+    low, high = span(prior)
+    best, found = -np.inf, log_parameters
+    for length in np.linspace(np.log(low), np.log(high), 7):
+        trial = log_parameters.copy()
+        trial[:, columns] = length
+        solution, _ = state_space.smooth(linear_sde.parse(prior.kernel), prior.knots, trial, precision, shift)
+        if solution.evidence > best:
+            best, found = solution.evidence, trial
+    return found
+
+
+def state_names(state: Posterior) -> tuple[str, ...]:
+    """Return the hyperparameter names of a posterior."""
+    if isinstance(state, AxisPosterior):
+        return linear_sde.parameter_names(linear_sde.parse(state.kernel))
+    return dense_process.parameter_names(state.points)
+
+
+def state_variance_columns(state: Posterior) -> NDArray[np.bool_]:
+    """Return which hyperparameters of a posterior are variances."""
+    return np.array(["variance" in name for name in state_names(state)])

@@ -1,0 +1,394 @@
+r"""The algebra of a Tucker or CP core with uncertain factors: from sums over entries to messages and normal equations.
+
+A model has ``K`` modes; mode k carries ``F_k`` functions, of which some are fixed at the constant one. With
+:math:`\phi_n` the products of function values at entry n (all combinations: Tucker; matched: CP), the mean is
+:math:`f_n = w^T \phi_n`. Second moments :math:`E[u u^T]` are kept as upper triangles of ``v = F(F+1)/2`` numbers. For each
+index d of mode k the sums over its entries
+
+.. math:: G_d = \sum_{n \in d} \bigotimes_{l \ne k} E[u^l u^{lT}], \qquad g_d = \sum_{n \in d} y_n \bigotimes_{l \ne k} E[u^l]
+
+serve the message to the mode *and* the normal equations of the core, so entries are read once a mode and sweep.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which functions a mode has and how they combine.
+
+    Attributes
+    ----------
+    kind
+        ``"tucker"`` or ``"cp"``.
+    sizes
+        ``F_k``, functions of each mode with the constant ones.
+    free
+        For each mode the positions of the functions that are learned; the others are the constant one.
+    """
+
+    kind: str
+    sizes: tuple[int, ...]
+    free: tuple[tuple[int, ...], ...]
+
+    @property
+    def entries(self) -> int:
+        """Number of core entries."""
+        return int(np.prod(self.sizes)) if self.kind == "tucker" else self.sizes[0]
+
+
+def tucker_form(ranks: tuple[int, ...]) -> Form:
+    """Return a full core over the ``rank`` functions of each mode and the constant, which carries means and main effects.
+
+    Examples
+    --------
+    >>> tucker_form((2, 3)).sizes
+    (3, 4)
+    """
+    return Form("tucker", tuple(rank + 1 for rank in ranks), tuple(tuple(range(1, rank + 1)) for rank in ranks))
+
+
+def cp_form(rank: int, modes: int) -> Form:
+    """Return a constant, ``rank`` products of one function per mode, and one main effect for each mode.
+
+    Examples
+    --------
+    >>> cp_form(2, 3).free[0]
+    (1, 2, 3)
+    """
+    size = 1 + rank + modes
+    return Form("cp", (size,) * modes, tuple((*range(1, rank + 1), 1 + rank + k) for k in range(modes)))
+
+
+def pairs(size: int) -> tuple[Index, Index]:
+    """Return rows and columns of the upper triangle of a symmetric matrix, in the order of the stored second moments."""
+    rows, columns = np.triu_indices(size)
+    return rows.astype(np.int64), columns.astype(np.int64)
+
+
+def pair_index(size: int) -> Index:
+    """Return, for each entry of a (size, size) matrix, its place in the stored upper triangle.
+
+    Examples
+    --------
+    >>> pair_index(2)
+    array([[0, 1],
+           [1, 2]])
+    """
+    place = np.zeros((size, size), dtype=np.int64)
+    rows, columns = pairs(size)
+    place[rows, columns] = place[columns, rows] = np.arange(rows.size)
+    return place
+
+
+def extend(form: Form, mode: int, mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """Return first (D, F) and stored second (D, v) moments of all functions of a mode from those of its free ones.
+
+    Examples
+    --------
+    >>> extend(tucker_form((1,)), 0, np.array([[2.0]]), np.array([[[0.5]]]))
+    (array([[1., 2.]]), array([[1. , 2. , 4.5]]))
+    """
+    size, free = form.sizes[mode], list(form.free[mode])
+    first = np.ones((mean.shape[0], size))
+    first[:, free] = mean
+    rows, columns = pairs(size)
+    second = first[:, rows] * first[:, columns]
+    left, right = pairs(len(free))
+    where = pair_index(size)[np.asarray(free)[left], np.asarray(free)[right]]
+    second[:, where] += covariance[:, left, right]
+    return first, second
+
+
+@njit(cache=True)
+def _kron_sums(start, index, weight, value, second, second_at, second_width, first, first_at, first_width, G, h):  # type: ignore[no-untyped-def]  # pragma: no cover
+    others = index.shape[1]
+    buffer, small = np.empty(G.shape[1]), np.empty(h.shape[1])
+    for d in range(G.shape[0]):
+        for n in range(start[d], start[d + 1]):
+            buffer[0], size = weight[n], 1
+            small[0], length = weight[n] * value[n], 1
+            for k in range(others):
+                at, width = second_at[k] + index[n, k] * second_width[k], second_width[k]
+                for i in range(size - 1, -1, -1):
+                    x = buffer[i]
+                    for j in range(width):
+                        buffer[i * width + j] = x * second[at + j]
+                size *= width
+                at, width = first_at[k] + index[n, k] * first_width[k], first_width[k]
+                for i in range(length - 1, -1, -1):
+                    x = small[i]
+                    for j in range(width):
+                        small[i * width + j] = x * first[at + j]
+                length *= width
+            for i in range(size):
+                G[d, i] += buffer[i]
+            for i in range(length):
+                h[d, i] += small[i]
+
+
+@njit(cache=True)
+def _hadamard_sums(start, index, weight, value, second, second_at, second_width, first, first_at, first_width, G, h):  # type: ignore[no-untyped-def]  # pragma: no cover
+    others = index.shape[1]
+    buffer, small = np.empty(G.shape[1]), np.empty(h.shape[1])
+    for d in range(G.shape[0]):
+        for n in range(start[d], start[d + 1]):
+            buffer[:] = weight[n]
+            small[:] = weight[n] * value[n]
+            for k in range(others):
+                at = second_at[k] + index[n, k] * second_width[k]
+                for j in range(buffer.size):
+                    buffer[j] *= second[at + j]
+                at = first_at[k] + index[n, k] * first_width[k]
+                for j in range(small.size):
+                    small[j] *= first[at + j]
+            for j in range(buffer.size):
+                G[d, j] += buffer[j]
+            for j in range(small.size):
+                h[d, j] += small[j]
+
+
+def _flat(arrays: list[Array]) -> tuple[Array, Index, Index]:
+    at = np.cumsum([0] + [array.size for array in arrays])[:-1].astype(np.int64)
+    width = np.array([array.shape[1] for array in arrays], dtype=np.int64)
+    return np.concatenate([array.ravel() for array in arrays] or [np.zeros(0)]), at, width
+
+
+def entry_sums(
+    form: Form,
+    start: Index,
+    index: NDArray[np.int32],
+    weight: Array,
+    value: Array,
+    others: tuple[list[Array], list[Array]],
+) -> tuple[Array, Array]:
+    r"""Return ``G`` and ``g`` of the module for consecutive indexes of a mode: one contiguous pass over sorted entries.
+
+    Parameters
+    ----------
+    form
+        How functions combine.
+    start
+        First entry of every index and the end of the last, shape (indexes + 1,).
+    index
+        Indexes of the entries in the other modes, shape (N, K - 1), sorted by the mode.
+    weight, value
+        Weights and values of the entries, shape (N,).
+    others
+        First (D_l, F_l) and second (D_l, v_l) moments of the other modes.
+
+    Returns
+    -------
+    ``G`` (indexes, product of the v_l; v for CP) and ``g`` (indexes, product of the F_l; F for CP).
+
+    Notes
+    -----
+    Time is linear in entries, memory independent of them.
+    """
+    firsts, seconds = others
+    if form.kind == "tucker":
+        wide, narrow = (int(np.prod([a.shape[1] for a in arrays])) for arrays in (seconds, firsts))
+    else:
+        narrow = form.sizes[0]
+        wide = narrow * (narrow + 1) // 2
+    G, h = np.zeros((start.size - 1, wide)), np.zeros((start.size - 1, narrow))
+    run = _kron_sums if form.kind == "tucker" else _hadamard_sums
+    run(start, index, weight, value, *_flat(seconds), *_flat(firsts), G, h)
+    return G, h
+
+
+@njit(cache=True)
+def _kron_dots(start, index, table, values, at, widths, hadamard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    others = index.shape[1]
+    buffer = np.empty(table.shape[1])
+    for d in range(table.shape[0]):
+        for n in range(start[d], start[d + 1]):
+            size = table.shape[1] if hadamard else 1
+            buffer[:size] = 1.0
+            for k in range(others):
+                begin, width = at[k] + index[n, k] * widths[k], widths[k]
+                if hadamard:
+                    for j in range(size):
+                        buffer[j] *= values[begin + j]
+                else:
+                    for i in range(size - 1, -1, -1):
+                        x = buffer[i]
+                        for j in range(width):
+                            buffer[i * width + j] = x * values[begin + j]
+                    size *= width
+            total = 0.0
+            for i in range(size):
+                total += buffer[i] * table[d, i]
+            out[n] = total
+
+
+@dataclass(frozen=True)
+class Core:
+    """Gaussian posterior of the core: ``mean`` (J,) and ``covariance`` (J, J), modes in C order."""
+
+    mean: Array
+    covariance: Array
+
+
+def _fold(tensor: Array, axis: int, size: int) -> Array:
+    """Sum the (i, j) and (j, i) entries of one squared axis into the stored upper triangle."""
+    moved = np.moveaxis(tensor, axis, 0).reshape(size, size, -1)
+    rows, columns = pairs(size)
+    folded = np.where((rows < columns)[:, None], moved[rows, columns] + moved[columns, rows], moved[rows, columns])
+    rest = tensor.shape[:axis] + tensor.shape[axis + 1 :]
+    return np.moveaxis(folded.reshape(rows.size, *rest), 0, axis)
+
+
+def _squared_axes(form: Form, core: Core) -> Array:
+    modes = len(form.sizes)
+    moment = (core.covariance + np.outer(core.mean, core.mean)).reshape(form.sizes * 2)
+    order = [axis for k in range(modes) for axis in (k, modes + k)]
+    return np.asarray(moment.transpose(order).reshape([size**2 for size in form.sizes]))
+
+
+def mode_operators(form: Form, core: Core, mode: int) -> tuple[Array, Array]:
+    """Return the matrices that turn ``G_d`` and ``g_d`` into the precision and the shift of a mode (noise precision 1).
+
+    Tucker: (F^2, wide) and (F, narrow), to be multiplied; CP: (F^2,) gathered and (F,) factors, see :func:`message`.
+    """
+    size = form.sizes[mode]
+    if form.kind == "cp":
+        return core.covariance + np.outer(core.mean, core.mean), core.mean
+    tensor = _squared_axes(form, core)
+    for axis, width in enumerate(form.sizes):
+        if axis != mode:
+            tensor = _fold(tensor, axis, width)
+    weights = np.moveaxis(core.mean.reshape(form.sizes), mode, 0).reshape(size, -1)
+    return np.moveaxis(tensor, mode, 0).reshape(size**2, -1), weights
+
+
+def message(form: Form, mode: int, operators: tuple[Array, Array], G: Array, g: Array) -> tuple[Array, Array]:
+    """Return precision (D, R, R) and shift (D, R) of the free functions of a mode, given its constant ones, noise 1.
+
+    Notes
+    -----
+    O(D F^2 wide) for Tucker, O(D F^2) for CP.
+    """
+    size, free = form.sizes[mode], list(form.free[mode])
+    fixed = [i for i in range(size) if i not in free]
+    if form.kind == "tucker":
+        precision = (G @ operators[0].T).reshape(-1, size, size)
+        precision = (precision + precision.transpose(0, 2, 1)) / 2
+        shift = g @ operators[1].T
+    else:
+        precision = G[:, pair_index(size)] * operators[0]
+        shift = g * operators[1]
+    shift = shift[:, free] - precision[:, free][:, :, fixed].sum(axis=2)
+    return np.ascontiguousarray(precision[:, free][:, :, free]), shift
+
+
+def normal_equations(form: Form, mode: int, first: Array, second: Array, G: Array, g: Array) -> tuple[Array, Array]:
+    """Return the core's sum of ``E[phi phi^T]`` (J, J) and of ``y E[phi]`` (J,) from the sums of any one mode.
+
+    Parameters
+    ----------
+    form, mode
+        The form and the mode that the sums were made for.
+    first, second
+        Moments of that mode, (D, F) and (D, v).
+    G, g
+        From :func:`entry_sums`.
+    """
+    size, modes = form.sizes[mode], len(form.sizes)
+    if form.kind == "cp":
+        return (second * G).sum(axis=0)[pair_index(size)], (first * g).sum(axis=0)
+    order = [mode] + [k for k in range(modes) if k != mode]
+    widths = [form.sizes[k] * (form.sizes[k] + 1) // 2 for k in order]
+    gram = (second.T @ G).reshape(widths)
+    for axis, k in enumerate(order):
+        gram = np.take(gram, pair_index(form.sizes[k]).ravel(), axis=axis)
+    gram = np.moveaxis(gram, 0, mode).reshape([size for size in form.sizes for _ in range(2)])
+    gram = gram.transpose([2 * k for k in range(modes)] + [2 * k + 1 for k in range(modes)])
+    right = (first.T @ g).reshape([form.sizes[k] for k in order])
+    return gram.reshape(form.entries, form.entries), np.moveaxis(right, 0, mode).ravel()
+
+
+def predictive_moments(form: Form, core: Core, firsts: list[Array], seconds: list[Array]) -> tuple[Array, Array]:
+    """Return mean and variance of f at entries whose function moments are given, shapes (n,) and (n,).
+
+    Parameters
+    ----------
+    form, core
+        The model.
+    firsts, seconds
+        For each mode (n, F_k) and (n, v_k).
+
+    Notes
+    -----
+    O(n product of the v_k) for Tucker, O(n K v) for CP.
+    """
+    if form.kind == "cp":
+        second = reduce(np.multiply, seconds)
+        moment = _fold((core.covariance + np.outer(core.mean, core.mean)).reshape(-1), 0, form.sizes[0])
+        mean = reduce(np.multiply, firsts) @ core.mean
+        return mean, np.maximum(second @ moment - mean**2, 0.0)
+    tensor = _squared_axes(form, core)
+    for axis, width in enumerate(form.sizes):
+        tensor = _fold(tensor, axis, width)
+    mean = _contract(core.mean.reshape(form.sizes), firsts)
+    return mean, np.maximum(_contract(tensor, seconds) - mean**2, 0.0)
+
+
+def entry_moments(
+    form: Form, core: Core, mode: int, start: Index, index: NDArray[np.int32], moments: list[tuple[Array, Array]]
+) -> tuple[Array, Array]:
+    """Return mean and variance of f at the data entries, in their order sorted by ``mode``, shapes (N,) and (N,).
+
+    Parameters
+    ----------
+    form, core
+        The model.
+    mode, start, index
+        The mode that entries are sorted by, first entry of each of its indexes, and the other indexes (N, K - 1).
+    moments
+        First and second moments of all modes.
+
+    Notes
+    -----
+    The cost of :func:`entry_sums`: the core is contracted with each index of the mode once.
+    """
+    rest = [k for k in range(len(form.sizes)) if k != mode]
+    hadamard = form.kind == "cp"
+    if hadamard:
+        square = _fold((core.covariance + np.outer(core.mean, core.mean)).reshape(-1), 0, form.sizes[0])
+        tables = moments[mode][0] * core.mean, moments[mode][1] * square
+    else:
+        tensor = _squared_axes(form, core)
+        for axis, width in enumerate(form.sizes):
+            tensor = _fold(tensor, axis, width)
+        wide = np.moveaxis(tensor, mode, 0).reshape(tensor.shape[mode], -1)
+        narrow = np.moveaxis(core.mean.reshape(form.sizes), mode, 0).reshape(form.sizes[mode], -1)
+        tables = moments[mode][0] @ narrow, moments[mode][1] @ wide
+    found = []
+    for part, table in enumerate(tables):
+        out = np.empty(index.shape[0])
+        _kron_dots(start, index, np.ascontiguousarray(table), *_flat([moments[k][part] for k in rest]), hadamard, out)
+        found.append(out)
+    return found[0], np.maximum(found[1] - found[0] ** 2, 0.0)
+
+
+def _contract(tensor: Array, factors: list[Array]) -> Array:
+    found = factors[0] @ tensor.reshape(tensor.shape[0], -1)
+    for factor, width in zip(factors[1:], tensor.shape[1:], strict=True):
+        found = np.einsum("nwr,nw->nr", found.reshape(found.shape[0], width, -1), factor)
+    return np.asarray(found[:, 0])
+
+
+def evaluate(form: Form, weights: Array, values: list[Array]) -> Array:
+    """Return f at n entries from core weights (J,) and values of all functions of each mode, (n, F_k)."""
+    if form.kind == "cp":
+        return np.asarray(reduce(np.multiply, values) @ weights)
+    return _contract(weights.reshape(form.sizes), values)
