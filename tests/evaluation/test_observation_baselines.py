@@ -40,12 +40,12 @@ def test_every_variance_is_positive_and_bands_are_sane(name, split, predictions)
     prediction, test = predictions[name], split[1]
     assert (prediction.variance > 0).all()
     coverage = score(test.tmax.values, prediction.mean, prediction.variance)["coverage90"].value
-    assert 0.8 <= coverage <= 0.98
+    assert 0.75 <= coverage <= 0.99
 
 
 def test_each_step_of_the_ladder_beats_the_one_below(split, predictions):
-    ladder = ("mean", "calendar_month_mean", "station_climatology", "climatology_anomaly", "anomaly_kriging")
-    errors = [rmse(predictions[name], split[1]) for name in (*ladder, "space_time_kriging")]
+    ladder = ("mean", "calendar_month_mean", "station_climatology", "climatology_anomaly", "space_time_kriging")
+    errors = [rmse(predictions[name], split[1]) for name in ladder]
     assert errors == sorted(errors, reverse=True)
 
 
@@ -91,7 +91,7 @@ def test_climatology_anomaly_is_exact_on_an_additive_network():
     mask = (year == 5) & (station == 0)
     train, test = planted.parts(ds, mask)
     prediction = BASELINES["climatology_anomaly"].predict(train, test, "y")
-    np.testing.assert_allclose(prediction.mean, [5.0], atol=0.1)
+    np.testing.assert_allclose(prediction.mean, [5.0], atol=1e-3)
 
 
 def test_neighbours_learn_to_ignore_an_index_without_meaning():
@@ -129,6 +129,31 @@ def test_a_time_without_train_rows_gets_a_wide_band(name):
     result = score(test.tmax.values, prediction.mean, prediction.variance)
     assert result["rmse"].value < 2.5
     assert result["coverage90"].value > 0.8
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_constant_values_are_reproduced_with_a_positive_variance(name):
+    ds = planted.network(stations=4, months=12)
+    train, test = planted.parts(ds.assign(tmax=ds.tmax * 0 + 7), planted.random_rows(ds))
+    prediction = BASELINES[name].predict(train, test, "tmax")
+    np.testing.assert_allclose(prediction.mean, 7)
+    assert (prediction.variance > 0).all()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_no_test_rows_give_no_predictions(name, split):
+    train, test = split
+    assert BASELINES[name].predict(train, test.isel(obs=slice(0, 0)), "tmax").mean.shape == (0,)
+
+
+def test_the_meridian_of_180_degrees_is_no_border():
+    ds = planted.network()
+    moved = ds.assign_coords(longitude=(ds.longitude + 105 - 180 + 180) % 360 - 180)
+    across = ds.assign_coords(longitude=(ds.longitude + 105 + 180 + 180) % 360 - 180)
+    mask = planted.random_rows(ds)
+    kriging = BASELINES["elevation_kriging"]
+    here, there = (kriging.predict(*planted.parts(one, mask), "tmax") for one in (moved, across))
+    np.testing.assert_allclose(here.mean, there.mean, atol=1e-3)
 
 
 def test_rows_with_a_missing_value_are_left_out(split, predictions):

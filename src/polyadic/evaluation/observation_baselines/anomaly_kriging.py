@@ -5,8 +5,12 @@ With value y of station s at time stamp t in calendar month m,
     y = trend(s, m) + normal(s, m) + anomaly(s, t) + noise,
 
 where the trend is linear in elevation and place by calendar month, the normals of a month are one Gaussian field, and
-the anomalies of every stamp are another, independent between stamps. Each is kriged given the other, in turn (block
-Gauss-Seidel on the joint posterior mean). An unseen station gets the kriged normal, a stamp without data no anomaly.
+the anomalies of every stamp are another, independent between stamps. Each is kriged given the other, in turn; the
+anomalies that the normals are freed of are kriged from the other stations, so that no value explains itself. An unseen
+station gets the kriged normal, a stamp without data no anomaly.
+
+References
+----------
 Willmott & Robeson (1995), *Int. J. Climatology* 15, 221-229.
 """
 
@@ -75,46 +79,92 @@ def fit(train: Table, test: Table, here: Sites, there: Sites, seed: int) -> Anom
     cells = Cells.of(train, test, here, there)
     stamps = Stamps.of(train, train)
     anomaly, _ = anomalies(train, test)
-    normal, spread, normal_field = cells.normals(train.value - anomaly, None)
+    normals = cells.normals(train.value - anomaly, None)
     field = None
     for _ in range(ROUNDS - 1):
-        residual = train.value - normal[: len(train)]
-        field = stamps.learn(here, residual, seed, field)
-        anomaly, _ = stamps.krige(field, here, residual, here)
-        normal, spread, normal_field = cells.normals(train.value - anomaly, normal_field)
-    residual = train.value - normal[: len(train)]
-    return Anomalies(normal, spread, residual, stamps.learn(here, residual, seed, field))
+        residual, unshrunk = normals.residuals(train.value)
+        field = stamps.learn(here, unshrunk, seed, field)
+        others = residual - stamps.leave_one_out(field, here, residual)
+        normals = cells.normals(train.value - others, normals)
+    residual, unshrunk = normals.residuals(train.value)
+    return Anomalies(normals.mean, normals.variance, residual, stamps.learn(here, unshrunk, seed, field))
+
+
+@dataclass(frozen=True, eq=False)
+class Normals:
+    """Trend plus normal at the rows of train, then of test.
+
+    Parameters
+    ----------
+    mean, variance
+        Of the normal.
+    own
+        The share of its own value in the normal of each row, in [0, 0.9].
+    year, month
+        The fields of the normal of the year and of the departures of the months from it.
+    """
+
+    mean: Floats
+    variance: Floats
+    own: Floats
+    year: Field
+    month: Field
+
+    def residuals(self, value: Floats) -> tuple[Floats, Floats]:
+        """Return train values less normals, and the same with the variance they had before the normals were fitted.
+
+        A residual from a fit that used its own row is smaller than a residual at a new row by the root of 1 - own.
+        """
+        residual = value - self.mean[: len(value)]
+        return residual, residual / np.sqrt(1 - self.own[: len(value)])
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The distinct pairs of site and calendar month among the rows of train and test."""
+    """Numbers of the site and of the pair of site and calendar month of the rows of train, then of test."""
 
     train: Table
-    where: Sites
-    row_sites: Sites
+    here: Sites
+    both: Sites
     month: Integers
-    number: Integers
+    site: Integers
+    cell: Integers
 
     @classmethod
     def of(cls, train: Table, test: Table, here: Sites, there: Sites) -> Cells:
         """Return the cells of two tables."""
         if train.month is None or test.month is None or train.site is None or test.site is None:
             raise ValueError("anomaly_kriging: needs coordinates `latitude` and `longitude` and a datetime `time`")
-        code = np.concatenate([train.site * 12 + train.month, test.site * 12 + test.month])
-        cell, first, number = np.unique(code, return_index=True, return_inverse=True)
-        both = (np.concatenate(pair) for pair in zip(vars(here).values(), vars(there).values(), strict=True))
-        return cls(train, Sites(*both).take(first), here, cell % 12, number)
+        pairs = zip((here.place, here.height, here.trend), (there.place, there.height, there.trend), strict=True)
+        both = Sites(*(np.concatenate(pair) for pair in pairs))
+        month, site = np.concatenate([train.month, test.month]), np.concatenate([train.site, test.site])
+        return cls(train, here, both, month, site, site * 12 + month)
 
-    def normals(self, value: Floats, start: Field | None) -> tuple[Floats, Floats, Field]:
-        """Return trend plus normal at the rows of train and test, its variance, and the field of the normals."""
-        trend = MonthlyTrend.of(self.train, self.row_sites, value)
-        departure = value - trend.at(self.train, self.row_sites)
-        mean, count = group_means(self.number[: len(value)], departure, len(self.month))
+    def normals(self, value: Floats, start: Normals | None) -> Normals:
+        """Return the normals of values freed of their anomalies; the search for the fields begins at ``start``.
+
+        The normal is that of the year, kriged from all rows of the sites, plus that of the month, kriged from the rest:
+        a station of few years keeps its yearly departure in every month.
+        """
+        trend = MonthlyTrend.of(self.train, self.here, value)
+        left = value - trend.at(self.train, self.here)
+        year, year_variance, first = self._level(left, self.site, 0 * self.month, start.year if start else None)
+        left = left - year[: len(value)]
+        month, month_variance, second = self._level(left, self.cell, self.month, start.month if start else None)
+        drift = np.einsum("ij,ij->i", self.both.trend, trend.coefficients[self.month])
+        own = np.minimum(year_variance / first.noise + month_variance / second.noise, 0.9)
+        return Normals(drift + year + month, year_variance + month_variance, own, first, second)
+
+    def _level(
+        self, value: Floats, label: Integers, group: Integers, start: Field | None
+    ) -> tuple[Floats, Floats, Field]:
+        """Return the kriged means of the rows of equal label, and their variance, at the rows of train and test."""
+        _, first, number = np.unique(label, return_index=True, return_inverse=True)
+        mean, count = group_means(number[: len(value)], value, len(first))
         known = np.flatnonzero(count > 0)
-        groups = Stamps.by(self.month[known], self.month)
-        sources, residual, weight = self.where.take(known), mean[known], 1 / count[known]
+        where = self.both.take(first)
+        groups = Stamps.by(group[first][known], group[first])
+        sources, residual, weight = where.take(known), mean[known], 1 / count[known]
         field = groups.learn_chosen(sources, residual, weight, LEARNED_MONTHS, start)
-        normal, variance = groups.krige(field, sources, residual, self.where, weight)
-        normal += np.einsum("ij,ij->i", self.where.trend, trend.coefficients[self.month])
-        return normal[self.number], variance[self.number], field
+        kriged, variance = groups.krige(field, sources, residual, where, weight)
+        return kriged[number], variance[number], field

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from polyadic.evaluation.observation_baselines.means import group_means, stamp_means
 from polyadic.evaluation.observation_baselines.prediction import Floats, Prediction
 from polyadic.evaluation.observation_baselines.table import Table, tables
-from polyadic.evaluation.observation_baselines.withhold import withheld, without_values
+from polyadic.evaluation.observation_baselines.withhold import constant, withheld, without_values
 
 TREES = 300
 RATE = 0.1
@@ -30,7 +30,7 @@ def gradient_boosting(train: xr.Dataset, test: xr.Dataset, variable: str, seed: 
     with threadpool_limits(1):
         pair = tables(train, test, variable)
         mean, variance = _boost(pair.train, pair.test, features, seed)
-    return Prediction(pair.restore(mean), np.full(len(mean), variance))
+    return Prediction(pair.restore(mean), pair.restore(variance))
 
 
 def gradient_boosting_day_mean(train: xr.Dataset, test: xr.Dataset, variable: str, seed: int) -> Prediction:
@@ -84,7 +84,9 @@ def _with_stamp_mean(train: Table, test: Table) -> tuple[Floats, Floats]:
     return np.column_stack([others, first]), np.column_stack([stamp_means(train, test), second])
 
 
-def _boost(train: Table, test: Table, columns: Columns, seed: int) -> tuple[Floats, float]:
+def _boost(train: Table, test: Table, columns: Columns, seed: int) -> tuple[Floats, Floats]:
+    if not len(test):
+        return np.empty(0), np.empty(0)
     mask = withheld(train, test, seed)
     inner, outer = train.take(~mask), without_values(train.take(mask))
     learned, asked = columns(inner, outer)
@@ -94,7 +96,7 @@ def _boost(train: Table, test: Table, columns: Columns, seed: int) -> tuple[Floa
     errors = [float(np.mean((stage - truth) ** 2)) for stage in trees.staged_predict(asked)]
     learned, asked = columns(train, test)
     trees = _regressor(1 + int(np.argmin(errors)), categorical, seed).fit(learned, train.value)
-    return np.asarray(trees.predict(asked), dtype=float), min(errors)
+    return np.asarray(trees.predict(asked), dtype=float), constant(np.array([min(errors)]), train, len(test))
 
 
 def _regressor(count: int, categorical: list[int] | None, seed: int) -> HistGradientBoostingRegressor:

@@ -17,7 +17,7 @@ from polyadic.evaluation.observation_baselines.prediction import Floats, Predict
 from polyadic.evaluation.observation_baselines.table import Table
 from polyadic.evaluation.observation_baselines.withhold import homoscedastic
 
-ROUNDS = 5
+ROUNDS = 10
 
 
 def station_climatology(train: xr.Dataset, test: xr.Dataset, variable: str, seed: int) -> Prediction:

@@ -167,7 +167,7 @@ def learn(groups: Sequence[Group], start: Field | None = None, iterations: int =
 
 def _pack(field: Field) -> Floats:
     packed = np.r_[field.length, field.height_length, field.variance, field.noise, field.trend_variance]
-    return np.asarray(np.log(packed))
+    return np.asarray(np.log(np.maximum(packed, TINY**2)))
 
 
 def _squares(points: Floats) -> Floats:

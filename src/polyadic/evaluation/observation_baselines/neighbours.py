@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from polyadic.evaluation.observation_baselines.prediction import Floats, Prediction
 from polyadic.evaluation.observation_baselines.table import Integers, Table, tables
-from polyadic.evaluation.observation_baselines.withhold import withheld
+from polyadic.evaluation.observation_baselines.withhold import constant, withheld
 
 DAYS = 365.2425
 MOST = 32
@@ -43,7 +43,7 @@ def nearest_neighbours(train: xr.Dataset, test: xr.Dataset, variable: str, seed:
     scale, choice = _descend(first[~mask], pair.train.value[~mask], first[asked], pair.train.value[asked], group)
     value, near = _neighbours(first * scale[group], pair.train.value, second * scale[group], choice.number)
     mean = _means(value, near, choice.power)[:, -1]
-    return Prediction(pair.restore(mean), np.full(len(mean), choice.error))
+    return Prediction(pair.restore(mean), constant(np.array([choice.error]), pair.train, len(mean)))
 
 
 def points(train: Table, test: Table) -> tuple[Floats, Floats, Integers]:

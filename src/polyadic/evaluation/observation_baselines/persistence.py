@@ -122,7 +122,7 @@ class Memory:
         return mean, np.maximum(share, 1e-6)
 
     def _likelihood(self, lag: Floats, value: Floats) -> tuple[float, Floats]:
-        """Return the mean negative log likelihood of windows, and its gradient by log hyperparameters, in field order."""
+        """Return the mean negative log likelihood of windows and its gradient by log hyperparameters in field order."""
         lag = np.abs(lag)
         slow = np.exp(-lag / self.long_scale)
         quick = self.short * np.exp(-lag / self.short_scale)

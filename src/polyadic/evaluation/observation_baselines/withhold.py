@@ -19,6 +19,7 @@ Mask = NDArray[np.bool_]
 Point = Callable[[Table, Table, int], Floats]
 SMALLEST, LARGEST = 0.1, 0.2
 REPEATS = 4
+RELATIVE = 1e-18
 
 
 def withheld(train: Table, test: Table, seed: int, repeat: int = 0) -> Mask:
@@ -78,7 +79,12 @@ def homoscedastic(
         mask = withheld(pair.train, pair.test, seed, repeat)
         inner = point(pair.train.take(~mask), without_values(pair.train.take(mask)), seed)
         squares.append((pair.train.value[mask] - inner) ** 2)
-    return Prediction(pair.restore(mean), np.full(len(mean), float(np.mean(np.concatenate(squares)))))
+    return Prediction(pair.restore(mean), constant(np.concatenate(squares), pair.train, len(mean)))
+
+
+def constant(squares: Floats, train: Table, rows: int) -> Floats:
+    """Return the mean of squared residuals for every row, above zero even where train is reproduced exactly."""
+    return np.full(rows, max(float(np.mean(squares)), RELATIVE * (1e-300 + float(np.mean(train.value**2)))))
 
 
 def without_values(table: Table) -> Table:
@@ -89,7 +95,7 @@ def without_values(table: Table) -> Table:
 
 def _unseen(train: Integers, test: Integers) -> bool:
     shared = len(train) >= 2 * len(np.unique(train))
-    return shared and bool(np.mean(~np.isin(test, train)) > 0.5)
+    return shared and len(test) > 0 and bool(np.mean(~np.isin(test, train)) > 0.5)
 
 
 def _length(train: Integers, test: Integers) -> int:
