@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 
 from polyadic.core import progress
-from polyadic.core.errors import InputError
+from polyadic.core.errors import InputError, nearest
 from polyadic.core.stage import stage
 from polyadic.kinds import observations as kind
 from polyadic.sources.observation_files import cleaning, formats, grids, slabs, tables
 from polyadic.sources.observation_files.cleaning import Block, Counts, Rows
+from polyadic.sources.observation_files.columns import Layout
 from polyadic.sources.observation_files.settings import ObservationsConfig
 
 
@@ -53,12 +54,12 @@ def observations(cfg: ObservationsConfig, files: Sequence[Path]) -> xr.Dataset:
     parts = []
     for plan in progress.track(plans, len(plans)):
         for block in _blocks(plan, cfg, sites):
-            part = cleaning.clean(block, cfg, counts, stations)
+            part = cleaning.clean(block, plan.layout.covariates, cfg, counts, stations)
             if part.size:
                 parts.append(part)
     if not parts:
         raise InputError(_nothing(files, counts, sites))
-    indexes = first.layout.indexes
+    indexes = tuple(first.layout.indexes)
     rows, names = cleaning.in_order(cleaning.join(parts), indexes, stations)
     del parts
     rows = cleaning.merge(rows, indexes, cfg, counts, names)
@@ -120,6 +121,7 @@ def _plans(cfg: ObservationsConfig, files: Sequence[Path]) -> tuple[list[Plan], 
         raise InputError(f"{site_table}: a site table alone holds no values; give the files with the values too")
     for plan in plans[1:]:
         _same(plans[0], plan)
+    _refuse_unknown(cfg, plans[0].layout)
     return plans, sites
 
 
@@ -136,7 +138,18 @@ def _site_table(cfg: ObservationsConfig, found: dict[Path, str]) -> Path | None:
     candidates = [path for path, form in found.items() if form == "table"]
     if len(found) < 2:
         return None
-    return next((path for path in candidates if tables.is_site_table(path, cfg)), None)
+    placeless = [p for p, form in found.items() if not (tables if form == "table" else grids).has_place(p, cfg)]
+    return next((path for path in candidates if placeless and tables.is_site_table(path, cfg)), None)
+
+
+def _refuse_unknown(cfg: ObservationsConfig, layout: Layout) -> None:
+    """Refuse settings by variable whose variable is not read: a slip of the pen would change nothing, silently."""
+    read = [*layout.values, *layout.values.values(), *layout.coordinates]
+    for setting in ("units", "long_name", "cell_methods", "scale", "minimum", "maximum"):
+        given = getattr(cfg, setting)
+        for name in given if isinstance(given, dict) else ():
+            if name not in read:
+                raise InputError(f"setting {setting!r} names {name!r}, which is not read; {nearest(name, read)}")
 
 
 def _same(first: Plan, other: Plan) -> None:
@@ -144,8 +157,8 @@ def _same(first: Plan, other: Plan) -> None:
     one, two = first.layout, other.layout
     pairs = {
         "values": (tuple(one.values), tuple(two.values)),
-        "indexes": (one.indexes, two.indexes),
-        "covariates": (one.covariates, two.covariates),
+        "indexes": (tuple(one.indexes), tuple(two.indexes)),
+        "covariates": (tuple(one.covariates), tuple(two.covariates)),
     }
     for what, (expected, found) in pairs.items():
         if found != expected:
@@ -184,7 +197,7 @@ def _dataset(rows: Rows, names: Sequence[str], plan: Plan, cfg: ObservationsConf
     out = kind.dataset(
         {name: (v, _attributes(name, plan, cfg)) for name, v in rows.values.items()},
         {name: (v, _attributes(name, plan, cfg)) for name, v in rows.coordinates.items()},
-        covariates=plan.layout.covariates,
+        covariates=tuple(plan.layout.covariates),
         station=station,
     )
     if isinstance(plan, grids.Grid):

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 MISSING, SENTINEL, RANGE = "missing value", "sentinel", "out of range"
-COORDINATE, DATE, COVARIATE, SITE = "missing coordinate", "bad date", "missing covariate", "station without a place"
+COORDINATE, DATE, COVARIATE = "missing coordinate", "bad date", "missing covariate"
 DUPLICATE = "duplicate"
 
 
@@ -94,7 +94,9 @@ class Counts:
         progress.log(f"kept {kept:,} of {self.read:,} values; dropped: {reasons or 'none'}")
 
 
-def clean(block: Block, cfg: ObservationsConfig, counts: Counts, stations: dict[str, int]) -> Rows:
+def clean(
+    block: Block, covariates: Container[str], cfg: ObservationsConfig, counts: Counts, stations: dict[str, int]
+) -> Rows:
     """Return the usable rows of a block; ``stations`` numbers the station names in the order they are met.
 
     A row whose every value is dropped is dropped; its coordinates are not looked at.
@@ -112,9 +114,10 @@ def clean(block: Block, cfg: ObservationsConfig, counts: Counts, stations: dict[
         column = _checked(name, column, block, cfg, kept)
         coordinates[name] = column
         bad = good & _missing(column)
+        reason = DATE if column.dtype.kind == "M" else COVARIATE if name in covariates else COORDINATE
         for variable, number in values.items():
             lost = np.isfinite(number[kept[bad]]).sum()
-            counts.drop(_reason(name, column, cfg), lost, variable, alone=len(values) == 1)
+            counts.drop(reason, lost, variable, alone=len(values) == 1)
         good &= ~bad
     names = None if block.stations is None else block.stations(kept[good])
     return Rows(
@@ -122,12 +125,6 @@ def clean(block: Block, cfg: ObservationsConfig, counts: Counts, stations: dict[
         {name: column[good] for name, column in coordinates.items()},
         None if names is None else _codes(names, stations),
     )
-
-
-def _reason(name: str, column: Array, cfg: ObservationsConfig) -> str:
-    if column.dtype.kind == "M":
-        return DATE
-    return COVARIATE if name in cfg.covariates or (name == "elevation" and name not in cfg.indexes) else COORDINATE
 
 
 def _usable(name: str, raw: Floats, block: Block, cfg: ObservationsConfig, counts: Counts) -> Floats:

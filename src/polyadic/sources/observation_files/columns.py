@@ -28,7 +28,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
     "elevation": _words(
         "elevation elev elevation_m elev_m altitude altitude_m alt alt_m surface_altitude station_elevation"
-        " station_elev site_elevation orography height_above_sea_level masl z"
+        " station_elev site_elevation orography height_above_sea_level masl"
     ),
     "station": _words(
         "station station_id stationid station_code stationcode station_name site site_id siteid site_code"
@@ -40,12 +40,19 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """Names by role, the surest first; compared without case, units in brackets and punctuation."""
 
+PLACED = ("latitude", "longitude", "time", "elevation")
+"""The roles that may be coordinates."""
+
 MEASURED = ("value", "values", "val", "obs_value", "observation", "measurement", "arithmetic_mean", "concentration")
 PARTS = ("year", "month", "day", "hour", "minute")
 _NO_VALUE = re.compile(
     r"^(no|nr|number|index|row|unnamed.*|(year|month|day|hour|minute|doy)|.*_?(id|ids|code|flag|flags|qc|qf)"
     r"|.*_attributes|poc|level_0)?$"
 )
+
+
+Columns = tuple[str, ...]
+"""Columns that hold one thing together: several where a date or a name is spread over them."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +65,26 @@ class Layout:
         Columns by role; several where they are joined.
     values
         Column by the name that the measured variable gets.
-    indexes, covariates
-        Names of the coordinates in the output: a role, or a column of that name.
+    indexes
+        Columns by the name of the index, in the order of the modes; none where a site table must supply them.
+    covariates
+        Columns by the name of the covariate.
     """
 
-    roles: Mapping[str, tuple[str, ...]]
+    roles: Mapping[str, Columns]
     values: Mapping[str, str]
-    indexes: tuple[str, ...]
-    covariates: tuple[str, ...]
+    indexes: Mapping[str, Columns]
+    covariates: Mapping[str, Columns]
 
     @property
-    def coordinates(self) -> tuple[str, ...]:
-        """The names of indexes and covariates."""
-        return self.indexes + self.covariates
+    def coordinates(self) -> dict[str, Columns]:
+        """The columns of indexes and covariates, by name."""
+        return {**self.indexes, **self.covariates}
 
-    def of(self, coordinate: str) -> tuple[str, ...]:
-        """Return the columns that hold a coordinate; none where a site table must supply it."""
-        return self.roles.get(coordinate, () if coordinate in ROLES else (coordinate,))
+    @property
+    def used(self) -> set[str]:
+        """All columns that are no value."""
+        return {column for joined in (*self.roles.values(), *self.coordinates.values()) for column in joined}
 
 
 def plain(name: str) -> str:
@@ -120,7 +130,7 @@ def variable_name(header: str) -> str:
 
 def find_roles(
     names: Sequence[str], cfg: ObservationsConfig, where: str, hints: Mapping[str, str]
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, Columns]:
     """Return the columns by role: those of the settings, then those that ``hints`` tell, then those of a usual name.
 
     Raises
@@ -128,7 +138,7 @@ def find_roles(
     InputError
         If a column that the settings name is not there.
     """
-    roles: dict[str, tuple[str, ...]] = {}
+    roles: dict[str, Columns] = {}
     for role, given in cfg.columns.items():
         columns = (given,) if isinstance(given, str) else given
         if columns != ("",):
@@ -159,7 +169,7 @@ def _usual(role: str, names: Sequence[str], taken: set[str]) -> str | None:
     return next((simple[word] for word in SYNONYMS[role] if word in simple), None)
 
 
-def _join_date_parts(names: Sequence[str], cfg: ObservationsConfig, roles: dict[str, tuple[str, ...]]) -> None:
+def _join_date_parts(names: Sequence[str], cfg: ObservationsConfig, roles: dict[str, Columns]) -> None:
     """Take year, month, day, hour columns for the time where no single column holds it."""
     simple = {plain(name): name for name in reversed(names)}
     current = roles.get("time", ())
@@ -170,7 +180,7 @@ def _join_date_parts(names: Sequence[str], cfg: ObservationsConfig, roles: dict[
         roles["time"] = tuple(parts)
 
 
-def _without_half_a_pair(roles: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _without_half_a_pair(roles: dict[str, Columns]) -> dict[str, Columns]:
     """Drop x without y, which is no position."""
     for one, other, word in (("latitude", "longitude", "y"), ("longitude", "latitude", "x")):
         if one in roles and other not in roles and plain(roles[one][0]) == word:
@@ -211,47 +221,43 @@ def find_values(
     )
 
 
-def coordinates(
-    roles: Mapping[str, tuple[str, ...]],
-    names: Sequence[str],
-    cfg: ObservationsConfig,
-    where: str,
-    sites: Sequence[str],
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of the indexes and of the covariates; ``sites`` are the roles that a site table supplies.
+def find_coordinates(
+    roles: Mapping[str, Columns], names: Sequence[str], cfg: ObservationsConfig, where: str, sites: Sequence[str]
+) -> tuple[dict[str, Columns], dict[str, Columns]]:
+    """Return the columns of the indexes and of the covariates; ``sites`` are the roles that a site table supplies.
 
     Raises
     ------
     InputError
         If the settings name a column that is not there, or latitude and longitude are neither found nor replaced.
     """
-    there = {role for role in ROLES[:4] if role in roles or role in sites}
-    indexes = tuple(_coordinate(name, roles, names, where, "indexes", there) for name in cfg.indexes)
-    covariates = tuple(_coordinate(name, roles, names, where, "covariates", there) for name in cfg.covariates)
+    there = {role: roles.get(role, ()) for role in PLACED if role in roles or role in sites}
+    indexes = dict(_coordinate(name, there, names, cfg, where, "indexes") for name in cfg.indexes)
+    covariates = dict(_coordinate(name, there, names, cfg, where, "covariates") for name in cfg.covariates)
     if not indexes:
         missing = [role for role in ("latitude", "longitude") if role not in there]
         if missing:
             raise InputError(_no_place(missing, roles, names, where))
-        indexes = tuple(role for role in ROLES[:3] if role in there)
-    if not covariates and "elevation" in there and "elevation" not in indexes:
-        covariates = ("elevation",)
-    return indexes, tuple(name for name in covariates if name not in indexes)
+        indexes = {role: there[role] for role in PLACED[:3] if role in there}
+    if not covariates and "elevation" in there:
+        covariates = {"elevation": there["elevation"]}
+    return indexes, {name: columns for name, columns in covariates.items() if name not in indexes}
 
 
 def _coordinate(
-    name: str, roles: Mapping[str, tuple[str, ...]], names: Sequence[str], where: str, setting: str, there: set[str]
-) -> str:
-    if name in there:
-        return name
-    for role in ROLES[:4]:
-        if roles.get(role) == (name,):
-            return role
-    if name in ROLES:
+    name: str, there: Mapping[str, Columns], names: Sequence[str], cfg: ObservationsConfig, where: str, setting: str
+) -> tuple[str, Columns]:
+    """Return the name in the output and the columns of a coordinate that the settings name by role or column."""
+    role = next((role for role, columns in there.items() if name == role or columns == (name,)), None)
+    if role is not None:
+        return role, there[role]
+    if name in PLACED and cfg.columns.get(name) != "":
         raise InputError(f"{where}: setting {setting!r} names {name}, but {_remedy(name, names)}")
-    return known(name, names, where, setting)
+    column = known(name, names, where, setting)
+    return variable_name(column), (column,)
 
 
-def _no_place(missing: Sequence[str], roles: Mapping[str, tuple[str, ...]], names: Sequence[str], where: str) -> str:
+def _no_place(missing: Sequence[str], roles: Mapping[str, Columns], names: Sequence[str], where: str) -> str:
     text = f"{where}: {' and '.join(_remedy(role, names) for role in missing[:1])}"
     if "station" in roles:
         station = " ".join(roles["station"])
@@ -262,3 +268,11 @@ def _no_place(missing: Sequence[str], roles: Mapping[str, tuple[str, ...]], name
 def _remedy(role: str, names: Sequence[str]) -> str:
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return f"no {role} is recognised among {shown}; name it by columns: {{{role}: ...}}"
+
+
+def refuse_equal_names(layout: Layout, measured: int, where: str) -> None:
+    """Raise `InputError` where two of the columns would get one name in the output."""
+    twice = set(layout.values) & set(layout.coordinates)
+    if len(layout.values) < measured or twice:
+        shown = ", ".join(sorted({*layout.values.values(), *twice}))
+        raise InputError(f"{where}: two of the columns {shown} would get one name; rename one in the file")

@@ -88,19 +88,32 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
         where = str(path)
         roles = columns.find_roles(names, cfg, where, _hints(ds, names))
         roles = {role: found for role, found in roles.items() if role not in ("parameter", "units")}
+        if "time" not in roles | cfg.columns:
+            roles.update([("time", (name,)) for name in _since(ds, names)[:1]])
         supplied = [] if sites is None or "station" not in roles else [n for n in sites.coordinates if n not in roles]
-        indexes, covariates = columns.coordinates(roles, names, cfg, where, supplied)
-        draft = Layout(roles, {}, indexes, covariates)
-        used = [c for name in draft.coordinates for c in draft.of(name)] + list(roles.get("station", ()))
-        covered = {d for name in used for d in _dims(ds[name], maps)}
-        left = [name for name in names if name not in used]
+        indexes, covariates = columns.find_coordinates(roles, names, cfg, where, supplied)
+        draft = Layout({r: c for r, c in roles.items() if r == "station"}, {}, indexes, covariates)
+        covered = {d for name in draft.used for d in _dims(ds[name], maps)}
+        left = [name for name in names if name not in draft.used]
         measured = columns.find_values(
             names if cfg.values else left, lambda some: _measured(ds, some, draft, maps), cfg, where
         )
         dims = _common_dims(ds, measured, covered, path)
-        _refuse_text(ds, [*measured, *(c for n in draft.coordinates if n != "time" for c in draft.of(n))], path)
+        _refuse_text(
+            ds, [*measured, *(c for n, joined in draft.coordinates.items() if n != "time" for c in joined)], path
+        )
         layout = Layout(roles, {columns.variable_name(name): name for name in measured}, indexes, covariates)
+        columns.refuse_equal_names(layout, len(measured), where)
         return Grid(path, layout, _attributes(ds, layout), dims, maps)
+
+
+def has_place(path: Path, cfg: ObservationsConfig) -> bool:
+    """Return whether a file has latitude and longitude of its own."""
+    with opened(path) as ds:
+        names = _named(ds)
+        given = {role: name for role, name in cfg.columns.items() if name in ("", *names)}
+        roles = columns.find_roles(names, ObservationsConfig(columns=given), str(path), _hints(ds, names))
+        return {"latitude", "longitude"} <= set(roles)
 
 
 def titles(grid: Grid) -> dict[str, str]:
@@ -174,8 +187,6 @@ def _hints(ds: xr.Dataset, names: Sequence[str]) -> dict[str, str]:
         role = _NAMES.get(standard, standard if standard in ("latitude", "longitude", "time") else "")
         units = str(attrs.get("units", ""))
         role = role or next((r for r, accepted in _AXES.items() if units.casefold() in accepted), "")
-        if not role and " since " in units:
-            role = "time"
         if not role and attrs.get("cf_role") in ("timeseries_id", "trajectory_id", "profile_id"):
             role = "station"
         if role:
@@ -185,6 +196,11 @@ def _hints(ds: xr.Dataset, names: Sequence[str]) -> dict[str, str]:
     return hints
 
 
+def _since(ds: xr.Dataset, names: Sequence[str]) -> list[str]:
+    """Return the variables that count from a date; the last resort, for files hold several of them."""
+    return [name for name in names if " since " in str(ds[name].attrs.get("units", ""))]
+
+
 def _dims(variable: xr.DataArray, maps: Mapping[str, tuple[str, Any]]) -> tuple[str, ...]:
     """Return the dimensions of a coordinate as the values have them."""
     return tuple(maps[str(d)][0] if str(d) in maps else str(d) for d in variable.dims)
@@ -192,7 +208,7 @@ def _dims(variable: xr.DataArray, maps: Mapping[str, tuple[str, Any]]) -> tuple[
 
 def _measured(ds: xr.Dataset, names: Sequence[str], draft: Layout, maps: Mapping[str, tuple[str, Any]]) -> list[str]:
     """Return the variables of numbers that run along all dimensions of the indexes."""
-    wanted = {d for name in draft.indexes for c in draft.of(name) for d in _dims(ds[c], maps)}
+    wanted = {d for joined in draft.indexes.values() for c in joined for d in _dims(ds[c], maps)}
     return [n for n in names if ds[n].dtype.kind in "fiu" and n not in ds.dims and wanted <= set(map(str, ds[n].dims))]
 
 
@@ -227,7 +243,7 @@ def _refuse_text(ds: xr.Dataset, names: Sequence[str], path: Path) -> None:
 
 def _attributes(ds: xr.Dataset, layout: Layout) -> dict[str, dict[str, str]]:
     attributes: dict[str, dict[str, str]] = {}
-    of = {**{name: layout.of(name)[0] for name in layout.coordinates if layout.of(name)}, **layout.values}
+    of = {**{name: joined[0] for name, joined in layout.coordinates.items() if joined}, **layout.values}
     for name, column in of.items():
         found = ds[column].attrs
         kept = (

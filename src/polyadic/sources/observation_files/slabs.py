@@ -24,7 +24,7 @@ def blocks(grid: Grid, cfg: ObservationsConfig, sites: Places | None) -> Iterato
     with opened(grid.path) as ds:
         ds = select(ds, cfg, grid.path)
         layout = grid.layout
-        columns_of = {name: layout.of(name)[0] for name in layout.coordinates if layout.of(name)}
+        columns_of = {name: joined[0] for name, joined in layout.coordinates.items() if joined}
         coordinates = {name: _coordinate(ds[c], name, cfg, grid.path) for name, c in columns_of.items()}
         station = layout.roles.get("station")
         if station is not None:
@@ -40,13 +40,17 @@ def blocks(grid: Grid, cfg: ObservationsConfig, sites: Places | None) -> Iterato
 
 def _coordinate(variable: xr.DataArray, name: str, cfg: ObservationsConfig, path: Path) -> xr.Variable:
     if name != "time":
-        factor = columns.metres(str(variable.attrs.get("units", ""))) if name == "elevation" else 1.0
+        factor = (
+            columns.metres(cfg.units.get("elevation", str(variable.attrs.get("units", ""))))
+            if name == "elevation"
+            else 1.0
+        )
         return xr.Variable(variable.dims, variable.to_numpy().astype(np.float64) * factor)
     units = str(variable.attrs.get("units", cfg.time_format))
     if " since " not in units:
         raise InputError(
             f"{path}: time {variable.name!r} has units {units!r}, accepted are such as 'days since 1900-01-01';"
-            " set 'time_format' to them"
+            " set 'time_format' to them, or read a relative time by columns: {time: ''} and indexes"
         )
     numbers = variable.to_numpy().astype(np.float64)
     try:
@@ -139,7 +143,7 @@ class _Gather:
             return {name: read[name] for name in layout.coordinates}
 
         def place(name: str, _: int) -> str:
-            return f"{self.grid.path}, variable {' '.join(self.grid.layout.of(name))!r}"
+            return f"{self.grid.path}, variable {' '.join(self.grid.layout.coordinates[name])!r}"
 
         stations = (lambda rows: at("station", rows)) if "station" in self.coordinates else None
         return Block(str(self.grid.path), values, coordinates, stations, place, limits)

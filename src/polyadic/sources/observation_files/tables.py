@@ -70,18 +70,16 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Table:
     for key in cfg.select:
         if key not in roles:
             columns.known(key, dialect.names, where, "select")
-    taken = {column for joined in roles.values() for column in joined} | set(cfg.select)
-    indexes, covariates = columns.coordinates(roles, dialect.names, cfg, where, supplied)
-    taken |= {*indexes, *covariates}
+    indexes, covariates = columns.find_coordinates(roles, dialect.names, cfg, where, supplied)
+    taken = Layout(roles, {}, indexes, covariates).used | set(cfg.select)
     left = [name for name in dialect.names if name not in taken]
     measured = columns.find_values(
         dialect.names if cfg.values else left, lambda names: _numeric(names, dialect, cfg), cfg, where
     )
     label = _parameter(dialect, roles, cfg, where) if len(measured) == 1 else ""
     values = {label or columns.variable_name(column): column for column in measured}
-    if len(values) < len(measured):
-        raise InputError(f"{path}: the values {', '.join(measured)} would get one name; rename a column")
     layout = Layout(roles, values, indexes, covariates)
+    columns.refuse_equal_names(layout, len(measured), where)
     return Table(path, dialect, layout, _attributes(layout, dialect, cfg))
 
 
@@ -96,7 +94,7 @@ def has_place(path: Path, cfg: ObservationsConfig) -> bool:
     return {"latitude", "longitude"} <= set(_roles(sniff(path, cfg), cfg, str(path), strict=False))
 
 
-def _roles(dialect: Dialect, cfg: ObservationsConfig, where: str, *, strict: bool = True) -> dict[str, tuple[str, ...]]:
+def _roles(dialect: Dialect, cfg: ObservationsConfig, where: str, *, strict: bool = True) -> dict[str, columns.Columns]:
     if not strict:  # a column that is not in this file may be in another one
         given = {role: [c] if isinstance(c, str) else c for role, c in cfg.columns.items()}
         there = {r: tuple(c) for r, c in given.items() if set(c) <= {*dialect.names, ""}}
@@ -130,13 +128,13 @@ def _numeric(names: Sequence[str], dialect: Dialect, cfg: ObservationsConfig) ->
     return found
 
 
-def _selected_sample(dialect: Dialect, roles: Mapping[str, tuple[str, ...]], cfg: ObservationsConfig) -> pd.DataFrame:
+def _selected_sample(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig) -> pd.DataFrame:
     frame = pd.DataFrame([row[: len(dialect.names)] for row in dialect.sample], dtype=object).fillna("")
     frame.columns = pd.Index(dialect.names[: frame.shape[1]])
     return frame[_selection(frame, roles, cfg)]
 
 
-def _parameter(dialect: Dialect, roles: Mapping[str, tuple[str, ...]], cfg: ObservationsConfig, where: str) -> str:
+def _parameter(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig, where: str) -> str:
     """Return what the rows of a long table measure, or an empty text where the column of values tells."""
     if "parameter" not in roles:
         return ""
@@ -156,7 +154,7 @@ def _one(found: Any, column: str, role: str, where: str) -> None:
 
 def _attributes(layout: Layout, dialect: Dialect, cfg: ObservationsConfig) -> dict[str, dict[str, str]]:
     attributes: dict[str, dict[str, str]] = {}
-    for name, column in {**{n: n for n in layout.coordinates}, **layout.values}.items():
+    for name, column in {**{n: " ".join(c) for n, c in layout.coordinates.items()}, **layout.values}.items():
         stated = columns.stated_units(column)
         attributes[name] = {"long_name": name, "units": stated} if stated else {"long_name": name}
     if "units" in layout.roles and len(layout.values) == 1:
@@ -224,7 +222,7 @@ def _read_frames(file: Any, dialect: Dialect) -> Iterator[pd.DataFrame]:
         yield frame[(frame != "").any(axis=1)]
 
 
-def _selection(frame: pd.DataFrame, roles: Mapping[str, tuple[str, ...]], cfg: ObservationsConfig) -> NDArray[np.bool_]:
+def _selection(frame: pd.DataFrame, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig) -> NDArray[np.bool_]:
     chosen = np.ones(len(frame), bool)
     for key, wanted in cfg.select.items():
         texts = frame[roles[key][0] if key in roles else key].astype(object)
@@ -283,6 +281,7 @@ class _Rows(_Cells):
         super().__init__(table, frame, cfg)
         self.reader = reader
         self.sites = sites
+        self.elevation_units = cfg.units.get("elevation", "")
 
     def block(self) -> Block:
         layout = self.table.layout
@@ -297,19 +296,23 @@ class _Rows(_Cells):
         return {name: self._coordinate(name, rows) for name in self.table.layout.coordinates}
 
     def where(self, name: str, row: int) -> str:
-        joined = self.table.layout.of(name)
+        joined = self.table.layout.coordinates[name]
         if not joined and self.sites is not None:
             return f"{self.sites.file}: station {self.stations(np.array([row]))[0]!r}"
         return self.place(" ".join(joined), row)
 
     def _coordinate(self, name: str, rows: Array) -> Array:
-        joined = self.table.layout.of(name)
+        joined = self.table.layout.coordinates[name]
         if name == "time":
             return self._times(joined, rows)
         if not joined and self.sites is not None:
             return self.sites.at(name, self.stations(rows))
         numbers = self.numbers(joined[0], rows)
-        return numbers * columns.metres(columns.stated_units(joined[0])) if name == "elevation" else numbers
+        return (
+            numbers * columns.metres(self.elevation_units or columns.stated_units(joined[0]))
+            if name == "elevation"
+            else numbers
+        )
 
     def _times(self, joined: Sequence[str], rows: Array) -> times.Times:
         if len(joined) > 1 and all(columns.plain(column) in columns.PARTS for column in joined):
@@ -340,7 +343,7 @@ def read_places(path: Path, cfg: ObservationsConfig) -> Places:
                 f"{path}: the site table has no {role} among {', '.join(dialect.names)}; name it by"
                 f" columns: {{{role}: ...}}"
             )
-    table = Table(path, dialect, Layout(roles, {}, (), ()), {})
+    table = Table(path, dialect, Layout(roles, {}, {}, {}), {})
     row: dict[str, int] = {}
     parts: dict[str, list[Floats]] = {name: [] for name in PLACE if name in roles}
     for frame in _frames(table):

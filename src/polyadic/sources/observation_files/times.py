@@ -90,6 +90,7 @@ class Reader:
         numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(np.float64)
         units = "seconds since 1970-01-01" if self.format == "unix" else self.format
         found = decode(numbers, units, "standard")
+        found = found if self.format == "unix" else localise(found, self.zone)
         return found.astype("datetime64[D]").astype(_NS) if self.local_day else found
 
     def _texts(self, texts: Sequence[str]) -> Times:
