@@ -1,6 +1,6 @@
 """The estimator: planted fields, joint draws, Colorado, error texts, scikit-learn manners."""
 
-from dataclasses import is_dataclass, fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
