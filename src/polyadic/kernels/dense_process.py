@@ -6,8 +6,8 @@ Each of ``R`` functions has the prior covariance
 
 a Matern of the distance, a linear term in each covariate that is constant per point (elevation: every function then has
 its own elevation trend), and a nugget per point (station effects). With the pseudo-observations
-:math:`\exp(-\tfrac12 u_d^T \Lambda_d u_d + h_d^T u_d)`, :math:`\Lambda_d = L_d L_d^T`, all rests on one Cholesky factor of
-:math:`B = I + L^T K L`: :math:`N = L B^{-1} L^T`, covariance :math:`K - K N K`, mean :math:`K \alpha`,
+:math:`\exp(-\tfrac12 u_d^T \Lambda_d u_d + h_d^T u_d)`, :math:`\Lambda_d = L_d L_d^T`, all rests on one Cholesky factor
+of :math:`B = I + L^T K L`: :math:`N = L B^{-1} L^T`, covariance :math:`K - K N K`, mean :math:`K \alpha`,
 :math:`\alpha = h - \Lambda m`; no prior covariance is inverted.
 """
 

@@ -275,9 +275,7 @@ def fit(
     )
 
 
-def _sweeps(
-    work: Work, form: Form, priors: tuple[Prior, ...], data: Data, sweeps: range, least: float
-) -> bool:
+def _sweeps(work: Work, form: Form, priors: tuple[Prior, ...], data: Data, sweeps: range, least: float) -> bool:
     """Run sweeps until one gains less than ``least``; return whether one did."""
     for sweep in sweeps:
         for mode in range(len(priors)):

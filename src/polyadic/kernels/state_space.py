@@ -1,8 +1,8 @@
 r"""Gaussian processes of one coordinate by Kalman filter and adjoint smoother, for vector-valued pseudo-observations.
 
-``R`` functions ``u(t)`` with independent priors (:mod:`polyadic.kernels.linear_sde`) meet, at each of ``D`` sorted knots,
-the Gaussian factor :math:`\exp(-\tfrac12 u^T \Lambda_d u + h_d^T u)`; ``\Lambda_d`` may be singular. The forward pass is
-a Kalman filter; the backward pass carries the adjoint :math:`r` and its precision :math:`N` of Durbin & Koopman
+``R`` functions ``u(t)`` with independent priors (:mod:`polyadic.kernels.linear_sde`) meet, at each of ``D`` sorted
+knots, the Gaussian factor :math:`\exp(-\tfrac12 u^T \Lambda_d u + h_d^T u)`; ``\Lambda_d`` may be singular. The forward
+pass is a Kalman filter; the backward pass carries the adjoint :math:`r` and its precision :math:`N` of Durbin & Koopman
 (*Time Series Analysis by State Space Methods*, OUP 2012, sec. 4.4), so that no covariance is ever inverted and
 deterministic parts (periodic, constant) are allowed: smoothed mean :math:`m + P r`, covariance :math:`P - P N P`.
 The same pair gives the posterior between and beyond the knots, and the gradient of the evidence, since
@@ -10,11 +10,12 @@ The same pair gives the posterior between and beyond the knots, and the gradient
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from polyadic.kernels import kalman
 from polyadic.kernels.linear_sde import System, Term, derivatives, parse, system
 
 Array = NDArray[np.float64]
@@ -79,148 +80,6 @@ def distinct_gaps(knots: Array) -> tuple[Array, Index]:
     return gaps[first], which.astype(np.int64)
 
 
-@njit(cache=True)
-def _forward(A, Q, P0, H, low, high, which, precision, shift):  # type: ignore[no-untyped-def]  # pragma: no cover
-    D, R = shift.shape
-    n = P0.shape[0]
-    mean, covariance = np.zeros((D, n)), np.zeros((D, n, n))
-    predicted, lift = np.zeros((D, R)), np.zeros((D, n, R))
-    gain, innovation = np.zeros((D, R, R)), np.zeros((D, R))
-    m, P, work = np.zeros(n), P0.copy(), np.zeros((n, n))
-    evidence = 0.0
-    for d in range(D):
-        if d > 0:
-            g = which[d - 1]
-            m = _step_vector(A[g], low, high, mean[d - 1])
-            _step_matrix(A[g], low, high, covariance[d - 1], work, P)
-            P += Q[g]
-        PH = lift[d]
-        for r in range(R):
-            for j in range(n):
-                if H[r, j] != 0.0:
-                    predicted[d, r] += m[j]
-                    for i in range(n):
-                        PH[i, r] += P[i, j]
-        S = np.zeros((R, R))
-        for r in range(R):
-            for j in range(n):
-                if H[r, j] != 0.0:
-                    for s in range(R):
-                        S[r, s] += PH[j, s]
-        root = _root(precision[d])
-        core = np.eye(R) + root.T @ S @ root
-        factor = np.linalg.cholesky(core)
-        half = np.linalg.solve(factor, root.T)
-        G = half.T @ half
-        gain[d] = G
-        residual = shift[d] - precision[d] @ predicted[d]
-        e = np.linalg.solve(np.eye(R) + precision[d] @ S, residual)
-        innovation[d] = e
-        for r in range(R):
-            evidence -= np.log(factor[r, r])
-            evidence += predicted[d, r] * (shift[d, r] + residual[r]) / 2
-        evidence += residual @ (S @ e) / 2
-        mean[d] = m + PH @ e
-        covariance[d] = P - PH @ (G @ PH.T)
-    return mean, covariance, predicted, lift, gain, innovation, evidence
-
-
-@njit(cache=True)
-def _root(matrix):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Return L with L L^T the positive semidefinite matrix; vanishing pivots give vanishing columns."""
-    R = matrix.shape[0]
-    L = np.zeros((R, R))
-    for j in range(R):
-        pivot = matrix[j, j]
-        for k in range(j):
-            pivot -= L[j, k] ** 2
-        if pivot > 1e-14 * matrix[j, j]:
-            L[j, j] = np.sqrt(pivot)
-            for i in range(j + 1, R):
-                value = matrix[i, j]
-                for k in range(j):
-                    value -= L[i, k] * L[j, k]
-                L[i, j] = value / L[j, j]
-    return L
-
-
-@njit(cache=True)
-def _step_vector(A, low, high, x):  # type: ignore[no-untyped-def]  # pragma: no cover
-    out = np.zeros(x.size)
-    for i in range(x.size):
-        for k in range(low[i], high[i]):
-            out[i] += A[i, k] * x[k]
-    return out
-
-
-@njit(cache=True)
-def _step_matrix(A, low, high, P, work, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write A P A^T to ``out`` for block-diagonal A and symmetric P."""
-    n = P.shape[0]
-    for i in range(n):
-        for j in range(n):
-            work[i, j] = 0.0
-        for k in range(low[i], high[i]):
-            a = A[i, k]
-            for j in range(n):
-                work[i, j] += a * P[k, j]
-    for i in range(n):
-        for j in range(i + 1):
-            value = 0.0
-            for k in range(low[j], high[j]):
-                value += work[i, k] * A[j, k]
-            out[i, j] = value
-            out[j, i] = value
-
-
-@njit(cache=True)
-def _backward(A, H, low, high, which, lift, gain, innovation, filtered, covariance, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
-    D, n, R = lift.shape
-    mean, marginal = np.zeros((D, R)), np.zeros((D, R, R))
-    stored = D if keep else 1
-    adjoint, adjoint_precision = np.zeros((stored, n)), np.zeros((stored, n, n))
-    by_transition, by_noise = np.zeros(A.shape), np.zeros(A.shape)
-    r, N, work, next_N = np.zeros(n), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    for d in range(D - 1, -1, -1):
-        PH, G = lift[d], gain[d]
-        HtG = H.T @ G
-        r = r + H.T @ innovation[d] - HtG @ (PH.T @ r)
-        half = HtG @ (PH.T @ N)
-        N = N - half - half.T + HtG @ (np.eye(R) + PH.T @ (N @ PH) @ G) @ H
-        mean[d] = PH.T @ r
-        S = H @ PH
-        marginal[d] = S - PH.T @ (N @ PH)
-        if keep or d == 0:
-            slot = d if keep else 0
-            adjoint[slot], adjoint_precision[slot] = r, N
-        if d > 0:
-            g = which[d - 1]
-            _gradient(A[g], low, high, r, N, filtered[d - 1], covariance[d - 1], by_transition[g], by_noise[g])
-            r = _step_vector(A[g].T, low, high, r)
-            _step_matrix(A[g].T, low, high, N, work, next_N)
-            N = next_N.copy()
-    return mean, marginal, adjoint, adjoint_precision, by_transition, by_noise
-
-
-@njit(cache=True)
-def _gradient(A, low, high, r, N, m, P, by_transition, by_noise):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Add the derivatives of log Z by one A and Q, on their blocks alone."""
-    n = m.size
-    for i in range(n):
-        for j in range(low[i], high[i]):
-            by_noise[i, j] += (r[i] * r[j] - N[i, j]) / 2
-        row = np.zeros(n)
-        for k in range(n):
-            weight = r[i] * r[k] - N[i, k]
-            for j in range(low[k], high[k]):
-                row[j] += weight * A[k, j]
-        for j in range(low[i], high[i]):
-            value = r[i] * m[j]
-            for k in range(n):
-                value += row[k] * P[k, j]
-            by_transition[i, j] += value
-
-
 def smooth(
     terms: tuple[Term, ...],
     knots: Array,
@@ -259,7 +118,7 @@ def smooth(
     """
     model, which, forward = _filter(terms, knots, log_parameters, precision, shift)
     mean, covariance, predicted, lift, gain, innovation, evidence = forward
-    back = _backward(
+    back = kalman.backward_pass(
         model.transition, model.readout, model.low, model.high, which, lift, gain, innovation, mean, covariance, False
     )
     r, N = back[2][0], back[3][0]
@@ -273,10 +132,12 @@ def smooth(
     return Smoothed(predicted + back[0], back[1], float(evidence)), gradient
 
 
-def _filter(terms, knots, log_parameters, precision, shift):  # type: ignore[no-untyped-def]
+def _filter(
+    terms: tuple[Term, ...], knots: Array, log_parameters: Array, precision: Array, shift: Array
+) -> tuple[System, Index, Any]:
     gaps, which = distinct_gaps(knots)
-    model: System = system(terms, log_parameters, gaps)
-    forward = _forward(
+    model = system(terms, log_parameters, gaps)
+    forward = kalman.forward_pass(
         model.transition,
         model.noise,
         model.stationary,
@@ -302,7 +163,7 @@ def posterior(kernel: str, knots: Array, log_parameters: Array, precision: Array
     """
     model, which, forward = _filter(parse(kernel), knots, log_parameters, precision, shift)
     mean, covariance, _, lift, gain, innovation, _ = forward
-    back = _backward(
+    back = kalman.backward_pass(
         model.transition, model.readout, model.low, model.high, which, lift, gain, innovation, mean, covariance, True
     )
     return AxisPosterior(kernel, knots, log_parameters, precision, shift, mean, covariance, back[2], back[3])
@@ -360,42 +221,6 @@ def _bridge(state: AxisPosterior, terms: tuple[Term, ...], at: Array) -> tuple[A
     return mean, H @ PH - BPH.transpose(0, 2, 1) @ state.adjoint_precision[after] @ BPH
 
 
-@njit(cache=True)
-def _simulate(A, root, root0, H, low, high, which, noise):  # type: ignore[no-untyped-def]  # pragma: no cover
-    D, n = noise.shape
-    out = np.zeros((D, H.shape[0]))
-    x = root0 @ noise[0]
-    out[0] = H @ x
-    for d in range(1, D):
-        g = which[d - 1]
-        x = _step_vector(A[g], low, high, x) + _step_vector(root[g], low, high, noise[d])
-        out[d] = H @ x
-    return out
-
-
-@njit(cache=True)
-def _mean_pass(A, H, low, high, which, lift, gain, precision, shift):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Smoothed means alone, for another shift under the same gains."""
-    D, n, R = lift.shape
-    predicted, innovation, out = np.zeros((D, n)), np.zeros((D, R)), np.zeros((D, R))
-    m = np.zeros(n)
-    for d in range(D):
-        if d > 0:
-            m = _step_vector(A[which[d - 1]], low, high, m)
-        predicted[d] = m
-        residual = shift[d] - precision[d] @ (H @ m)
-        e = np.linalg.solve(np.eye(R) + precision[d] @ (H @ lift[d]), residual)
-        innovation[d] = e
-        m = m + lift[d] @ e
-    r = np.zeros(n)
-    for d in range(D - 1, -1, -1):
-        r = r + H.T @ (innovation[d] - gain[d] @ (lift[d].T @ r))
-        out[d] = H @ predicted[d] + lift[d].T @ r
-        if d > 0:
-            r = _step_vector(A[which[d - 1]].T, low, high, r)
-    return out
-
-
 def sample(state: AxisPosterior, coordinates: Array, count: int, generator: np.random.Generator) -> Array:
     """Return joint draws of all functions at any coordinates.
 
@@ -435,14 +260,14 @@ def sample(state: AxisPosterior, coordinates: Array, count: int, generator: np.r
     lift, gain = forward[3], forward[4]
     root = np.stack([_symmetric_root(matrix) for matrix in model.noise])
     root0 = _symmetric_root(model.stationary)
-    noise_root = np.stack([_root(matrix) for matrix in precision])
+    noise_root = np.stack([kalman.root(matrix) for matrix in precision])
     out = np.empty((count, coordinates.size, functions))
     for s in range(count):
         noise = generator.standard_normal((union.size, root0.shape[0]))
-        prior = _simulate(model.transition, root, root0, model.readout, model.low, model.high, which, noise)
+        prior = kalman.simulate(model.transition, root, root0, model.readout, model.low, model.high, which, noise)
         blur = np.einsum("drs,ds->dr", noise_root, generator.standard_normal(shift.shape))
         remainder = shift - np.einsum("drs,ds->dr", precision, prior) - blur
-        change = _mean_pass(
+        change = kalman.mean_pass(
             model.transition, model.readout, model.low, model.high, which, lift, gain, precision, remainder
         )
         out[s] = (prior + change)[place[state.knots.size :]]

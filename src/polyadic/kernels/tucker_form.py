@@ -109,26 +109,27 @@ def extend(form: Form, mode: int, mean: Array, covariance: Array) -> tuple[Array
 
 
 @njit(cache=True)
+def _expand(buffer, size, values, at, width):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Replace the first ``size`` numbers by their Kronecker product with ``width`` values, in place."""
+    for i in range(size - 1, -1, -1):
+        x = buffer[i]
+        for j in range(width):
+            buffer[i * width + j] = x * values[at + j]
+    return size * width
+
+
+@njit(cache=True)
 def _kron_sums(start, index, weight, value, second, second_at, second_width, first, first_at, first_width, G, h):  # type: ignore[no-untyped-def]  # pragma: no cover
-    others = index.shape[1]
     buffer, small = np.empty(G.shape[1]), np.empty(h.shape[1])
     for d in range(G.shape[0]):
         for n in range(start[d], start[d + 1]):
             buffer[0], size = weight[n], 1
             small[0], length = weight[n] * value[n], 1
-            for k in range(others):
-                at, width = second_at[k] + index[n, k] * second_width[k], second_width[k]
-                for i in range(size - 1, -1, -1):
-                    x = buffer[i]
-                    for j in range(width):
-                        buffer[i * width + j] = x * second[at + j]
-                size *= width
-                at, width = first_at[k] + index[n, k] * first_width[k], first_width[k]
-                for i in range(length - 1, -1, -1):
-                    x = small[i]
-                    for j in range(width):
-                        small[i * width + j] = x * first[at + j]
-                length *= width
+            for k in range(index.shape[1]):
+                at = second_at[k] + index[n, k] * second_width[k]
+                size = _expand(buffer, size, second, at, second_width[k])
+                at = first_at[k] + index[n, k] * first_width[k]
+                length = _expand(small, length, first, at, first_width[k])
             for i in range(size):
                 G[d, i] += buffer[i]
             for i in range(length):
@@ -206,28 +207,26 @@ def entry_sums(
 
 
 @njit(cache=True)
-def _kron_dots(start, index, table, values, at, widths, hadamard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    others = index.shape[1]
+def _multiply(buffer, values, at):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for j in range(buffer.size):
+        buffer[j] *= values[at + j]
+
+
+@njit(cache=True)
+def _dots(start, index, table, values, at, widths, hadamard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write the products of each entry's moments, contracted with the table row of its index."""
     buffer = np.empty(table.shape[1])
     for d in range(table.shape[0]):
         for n in range(start[d], start[d + 1]):
-            size = table.shape[1] if hadamard else 1
-            buffer[:size] = 1.0
-            for k in range(others):
-                begin, width = at[k] + index[n, k] * widths[k], widths[k]
+            buffer[:] = 1.0
+            size = 1
+            for k in range(index.shape[1]):
+                begin = at[k] + index[n, k] * widths[k]
                 if hadamard:
-                    for j in range(size):
-                        buffer[j] *= values[begin + j]
+                    _multiply(buffer, values, begin)
                 else:
-                    for i in range(size - 1, -1, -1):
-                        x = buffer[i]
-                        for j in range(width):
-                            buffer[i * width + j] = x * values[begin + j]
-                    size *= width
-            total = 0.0
-            for i in range(size):
-                total += buffer[i] * table[d, i]
-            out[n] = total
+                    size = _expand(buffer, size, values, begin, widths[k])
+            out[n] = buffer @ table[d]
 
 
 @dataclass(frozen=True)
@@ -375,7 +374,7 @@ def entry_moments(
     found = []
     for part, table in enumerate(tables):
         out = np.empty(index.shape[0])
-        _kron_dots(start, index, np.ascontiguousarray(table), *_flat([moments[k][part] for k in rest]), hadamard, out)
+        _dots(start, index, np.ascontiguousarray(table), *_flat([moments[k][part] for k in rest]), hadamard, out)
         found.append(out)
     return found[0], np.maximum(found[1] - found[0] ** 2, 0.0)
 

@@ -1,0 +1,141 @@
+"""The variational Tucker model: planted truth, a bound that never falls, invariances."""
+
+import numpy as np
+import pytest
+
+from polyadic.kernels import functional_tucker, tucker_model, tucker_noise
+
+
+def planted(seed=0, n=600, noise=0.05):
+    """A rank-(2, 1) surface with main effects, on scattered points, and its noise-free truth."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(0, 10, (n, 3)).round(1)
+    a, b, c = X.T
+    f = 1 + np.sin(a) + 0.5 * np.cos(0.7 * b) + np.sin(a) * np.cos(0.5 * c) + 0.3 * a / 10 * np.sin(b)
+    return X, f + noise * rng.normal(size=n), f
+
+
+def fitted(X, y, rank=2, kernels="auto", tolerance=1e-4, **settings):
+    return tucker_model.fit_model(
+        X, y, tucker_model.layout_of(X, None, (), kernels, rank), tolerance=tolerance, **settings
+    )
+
+
+def test_planted_surface_is_recovered_below_the_noise():
+    X, y, f = planted()
+    model = fitted(X[:450], y[:450])
+    mean, variance = tucker_model.latent_moments(model, X[450:])
+    assert np.sqrt(np.mean((mean - f[450:]) ** 2)) < 0.05
+    assert model.scale * model.posterior.noise_variance**0.5 == pytest.approx(0.05, rel=0.15)
+    assert 0.75 < np.mean(abs(mean - f[450:]) < 1.645 * np.sqrt(variance)) < 0.99
+
+
+@pytest.mark.parametrize("settings", [{}, {"noise": "student"}, {"core": "cp"}, {"core": "cp", "noise": "student"}])
+def test_bound_never_falls(settings):
+    X, y, _ = planted(noise=0.3)
+    bound = fitted(X, y, tolerance=0.0, max_iterations=12, **settings).posterior.bound
+    assert np.diff(bound).min() > -1e-7 * abs(bound[-1])
+
+
+def test_bound_stays_below_the_exact_evidence_of_a_one_mode_model():
+    """With one mode, one function and the core, the evidence at the learned settings is a one-dimensional integral."""
+    rng = np.random.default_rng(0)
+    x = np.arange(12.0)[:, None]
+    y = np.sin(x[:, 0]) + 0.1 * rng.normal(size=12)
+    model = fitted(x, y, rank=1, kernels=("matern32",), tolerance=1e-10, max_iterations=200)
+    state, post = model.posterior.modes[0], model.posterior
+    variance, length = np.exp(state.log_parameters[0])
+    d = np.sqrt(3) * abs(x - x.T) / length
+    K, z = variance * (1 + d) * np.exp(-d), (y - model.centre) / model.scale
+    weights = np.linspace(-6, 6, 2001)
+    logs = []
+    for w in weights:
+        C = w**2 * K + np.ones((12, 12)) + post.noise_variance * np.eye(12)
+        logs.append(-0.5 * (z @ np.linalg.solve(C, z) + np.linalg.slogdet(2 * np.pi * C)[1] + w**2 + np.log(2 * np.pi)))
+    evidence = np.logaddexp.reduce(logs) + np.log(weights[1] - weights[0])
+    assert evidence - 3 < post.bound[-1] < evidence
+
+
+def test_useless_functions_are_pruned():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 1, (500, 2))
+    y = np.sin(6 * X[:, 0]) * np.cos(4 * X[:, 1]) + 0.05 * rng.normal(size=500)
+    found = tucker_model.relevances(fitted(X, y, rank=3))
+    assert [int((strength > 1e-3).sum()) for strength in found] == [1, 1]
+
+
+def test_order_of_rows_and_of_modes_does_not_matter():
+    X, y, _ = planted(n=300)
+    rows = np.random.default_rng(1).permutation(300)
+    new = X[:20] + 0.03
+    plain = tucker_model.latent_moments(fitted(X, y), new)
+    shuffled = tucker_model.latent_moments(fitted(X[rows], y[rows]), new)
+    np.testing.assert_allclose(plain, shuffled, rtol=1e-5, atol=1e-7)
+    turned = tucker_model.latent_moments(fitted(X[:, [2, 0, 1]], y, tolerance=1e-6), new[:, [2, 0, 1]])
+    settled = tucker_model.latent_moments(fitted(X, y, tolerance=1e-6), new)
+    np.testing.assert_allclose(settled[0], turned[0], atol=0.03)
+
+
+def test_shift_and_unit_of_y_change_predictions_alike():
+    X, y, _ = planted(n=300)
+    plain = tucker_model.latent_moments(fitted(X, y), X)
+    scaled = tucker_model.latent_moments(fitted(X, 100 * y - 7), X)
+    np.testing.assert_allclose(scaled[0], 100 * plain[0] - 7, rtol=1e-5)
+    np.testing.assert_allclose(scaled[1], 1e4 * plain[1], rtol=1e-3)
+
+
+def test_same_seed_gives_the_same_bytes():
+    X, y, _ = planted(n=200)
+    a, b = fitted(X, y, seed=3), fitted(X, y, seed=3)
+    assert a.posterior.core.mean.tobytes() == b.posterior.core.mean.tobytes()
+
+
+def test_sums_in_chunks_equal_sums_at_once(monkeypatch):
+    X, y, _ = planted(n=300)
+    whole = tucker_model.latent_moments(fitted(X, y, max_iterations=4), X)
+    monkeypatch.setattr(functional_tucker, "CHUNK", 900)
+    parts = tucker_model.latent_moments(fitted(X, y, max_iterations=4), X)
+    np.testing.assert_allclose(whole, parts, rtol=1e-6, atol=1e-9)
+
+
+def test_noise_free_surface_is_fitted_to_rounding():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 40, (700, 2)) / 40
+    y = np.sin(6 * X[:, 0]) * np.exp(X[:, 1])
+    model = fitted(X[:600], y[:600], rank=1)
+    assert abs(tucker_model.latent_moments(model, X[600:])[0] - y[600:]).max() < 1e-3
+
+
+def test_student_noise_shrugs_off_outliers():
+    X, y, f = planted(n=600)
+    y[::10] += 5 * np.random.default_rng(2).standard_normal(60)
+    errors = {}
+    for noise in ("gaussian", "student"):
+        mean, _ = tucker_model.latent_moments(fitted(X, y, noise=noise), X)
+        errors[noise] = np.sqrt(np.mean((mean - f) ** 2))
+    assert errors["student"] < 0.5 * errors["gaussian"]
+
+
+def test_linear_drift_recovers_its_slope():
+    X, y, _ = planted()
+    z = np.random.default_rng(5).normal(size=600)
+    table = np.c_[X, z]
+    layout = tucker_model.layout_of(table, None, (3,), "auto", 2)
+    assert layout.drift == (3,)
+    model = tucker_model.fit_model(table, y + 2 * z, layout)
+    slope = model.scale * model.posterior.drift_mean[0] / model.drift_scale[0]
+    assert slope == pytest.approx(2, abs=0.02)
+
+
+def test_student_quantiles_are_those_of_the_t_distribution():
+    """t with 4 degrees of freedom: 0.95 quantile 2.132 (Abramowitz & Stegun 26.10)."""
+    found = tucker_noise.predictive_quantiles(np.zeros(1), np.zeros(1), 1.0, 4.0, np.array([0.95]))
+    assert found[0, 0] == pytest.approx(2.132, abs=0.03)
+
+
+def test_student_fit_recovers_scale_and_degrees():
+    square = (0.3 * np.random.default_rng(0).standard_t(4, 40000)) ** 2
+    variance, degrees, weight, _ = tucker_noise.fit_student(square, 1.0, np.inf)
+    assert variance**0.5 == pytest.approx(0.3, rel=0.03)
+    assert degrees == pytest.approx(4, rel=0.1)
+    assert weight.max() <= (degrees + 1) / degrees + 1e-12
