@@ -9,12 +9,10 @@ A mode is one continuous column, with :math:`d_k = |x - x'|`, or a (latitude, lo
 the sphere: a Matern of the chord is positive definite for every smoothness, of the great circle only up to 1/2.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -153,59 +151,3 @@ def covariance(kernel: MaternProducts, left: Floats, right: Floats, modes: Seque
             product *= np.exp(-s) * (1.0, 1.0 + s, 1.0 + s + s * s / 3.0)[degree[c, k]]
         total += product
     return total
-
-
-@njit(cache=True, inline="always")
-def distances(points, i, j, starts, out):  # type: ignore[no-untyped-def]
-    """Write the (K,) distances of rows i and j of embedded ``points`` into ``out``."""
-    for k in range(starts.size - 1):
-        if starts[k + 1] == starts[k] + 1:
-            out[k] = abs(points[i, starts[k]] - points[j, starts[k]])
-        else:
-            total = 0.0
-            for d in range(starts[k], starts[k + 1]):
-                total += (points[i, d] - points[j, d]) ** 2
-            out[k] = math.sqrt(total)
-
-
-@njit(cache=True, inline="always")
-def covariance_of(distance, variance, rate, degree):  # type: ignore[no-untyped-def]
-    """Return the covariance at (K,) distances."""
-    total = 0.0
-    for c in range(variance.size):
-        product = variance[c]
-        exponent = 0.0
-        for k in range(distance.size):
-            a = rate[c, k] * distance[k]
-            exponent += a
-            if degree[c, k] == 1:
-                product *= 1.0 + a
-            elif degree[c, k] == 2:
-                product *= 1.0 + a + a * a / 3.0
-        total += product * math.exp(-exponent)
-    return total
-
-
-@njit(cache=True)
-def add_gradient(weight, distance, variance, rate, degree, gradient):  # type: ignore[no-untyped-def]
-    """Add ``weight`` times the derivative of the covariance by log variances (C), then log length scales (C K)."""
-    components, modes = rate.shape
-    for c in range(components):
-        product = variance[c]
-        exponent = 0.0
-        for k in range(modes):
-            a = rate[c, k] * distance[k]
-            exponent += a
-            if degree[c, k] == 1:
-                product *= 1.0 + a
-            elif degree[c, k] == 2:
-                product *= 1.0 + a + a * a / 3.0
-        term = weight * product * math.exp(-exponent)
-        gradient[c] += term
-        for k in range(modes):
-            a = rate[c, k] * distance[k]
-            if degree[c, k] == 1:
-                a = a * a / (1.0 + a)
-            elif degree[c, k] == 2:
-                a = a * a * (1.0 + a) / (3.0 + 3.0 * a + a * a)
-            gradient[components + c * modes + k] += term * a

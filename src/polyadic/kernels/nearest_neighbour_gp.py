@@ -264,7 +264,8 @@ def _moments(gp: NearestNeighbourGP, points: Floats, rows: Integers, near: Integ
     n, starts = len(gp.values), block_starts(gp.modes)
     nugget = np.zeros(len(points))
     nugget[:n] = gp.kernel.noise + gp.row_variance
-    weight, spread = vecchia.weights(points, starts, nugget, rows, near, gp.kernel.variance, *rates(gp.kernel))
+    data = (points, starts, nugget, gp.kernel.variance, *rates(gp.kernel))
+    weight, spread = vecchia.weights(data, rows, near)
     known = np.where((near >= 0) & (near < n), (gp.values - gp.mean)[np.clip(near, 0, n - 1)], 0.0)
     return (weight * known).sum(axis=1), spread, weight
 
@@ -288,8 +289,8 @@ class _Task:
         rate, degree = rates(kernel)
         gradient = np.zeros(rate.size + len(rate) + 1)
         starts = block_starts(self.modes)
-        data = (self.points, starts, self.values, kernel.noise + self.extra)
-        total = vecchia.log_likelihood(*data, rows, near, kernel.variance, rate, degree, gradient)
+        data = (self.points, starts, kernel.noise + self.extra, kernel.variance, rate, degree)
+        total = vecchia.log_likelihood(data, self.values, rows, near, gradient)
         gradient[-1] *= kernel.noise
         return total, gradient
 

@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 
-from .matern_products import Floats, Integers, MaternProducts, block_starts, covariance_of, distances, rates
+from .matern_products import Floats, Integers, MaternProducts, block_starts, rates
+from .matern_rows import covariance_row, distance_row, gather
 
 _CHUNK = 4096
 
@@ -87,19 +88,22 @@ def _search(trees, points, queries, limits, kernel, modes, count, wanted, first=
 @njit(cache=True)
 def _rank(points, starts, rows, limits, candidates, variance, rate, degree, count):  # type: ignore[no-untyped-def]
     """Keep the ``count`` candidates of highest covariance below each row's limit; candidates are sorted by number."""
+    size = candidates.shape[1] + 1
     out = np.full((rows.size, count), -1, dtype=np.int64)
-    distance = np.zeros(starts.size - 1)
-    value, index = np.zeros(candidates.shape[1]), np.zeros(candidates.shape[1], dtype=np.int64)
+    gathered, distance = np.zeros((points.shape[1], size)), np.zeros((starts.size - 1, size))
+    term, scratch, value = np.zeros((variance.size, size)), np.zeros((2, size)), np.zeros(size)
+    index = np.zeros(size, dtype=np.int64)
     for r in range(rows.size):
         n, last = 0, -1
         for c in candidates[r]:
             if c != last and c < limits[r] and c != rows[r]:
-                distances(points, rows[r], c, starts, distance)
-                value[n] = -covariance_of(distance, variance, rate, degree)
                 index[n] = c
                 n += 1
             last = c
-        order = np.argsort(value[:n], kind="mergesort")
+        gather(points, index, n, rows[r], gathered)
+        distance_row(gathered, n, n, starts, distance)
+        covariance_row(distance, n, variance, rate, degree, term, scratch, value)
+        order = np.argsort(-value[:n], kind="mergesort")
         for j in range(min(n, count)):
             out[r, j] = index[order[j]]
     return out

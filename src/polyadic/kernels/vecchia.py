@@ -5,9 +5,10 @@ Row :math:`i` with neighbours :math:`N`: with :math:`A = K_{NN} + \mathrm{diag}(
 conditional log densities over an ordering is Vecchia's approximation of the log likelihood (Vecchia 1988; Datta et al.
 2016, JASA 111, eq. 2-4; Katzfuss & Guinness 2021, Statist. Sci. 36). All loops are sequential: equal input, equal bits.
 
-Arrays throughout: ``points`` (N, dimensions) embedded rows; ``starts`` (K + 1,) the modes' blocks; ``nugget`` (N,) noise
-variance of each row's value; ``rows`` (b,) rows to condition; ``neighbours`` (b, m), -1 after the last one;
-``variance`` (C,), ``rate`` and ``degree`` (C, K) as of :func:`polyadic.kernels.matern_products.rates`.
+``data`` throughout is the tuple ``points`` (N, dimensions) embedded rows, ``starts`` (K + 1,) the modes' blocks, ``nugget``
+(N,) noise variance of each row's value, ``variance`` (C,), ``rate`` and ``degree`` (C, K) as
+:func:`polyadic.kernels.matern_products.rates` returns them; ``rows`` (b,) are conditioned on ``neighbours`` (b, m), with
+-1 after the last one. ``space`` is scratch, reused from row to row.
 """
 
 import math
@@ -15,7 +16,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .matern_products import add_gradient, covariance_of, distances
+from .matern_rows import add_gradient, covariance_row, distance_row, gather
 
 # A pivot below this share of its diagonal means the neighbour repeats others: it is dropped.
 _PIVOT = 1e-13
@@ -58,39 +59,52 @@ def _solve(matrix, inverse, vector, m):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _prepare(points, starts, nugget, row, near, variance, rate, degree, matrix, cross, work):  # type: ignore[no-untyped-def]
-    """Fill and factor the neighbours' covariance and fill ``cross``; return the number of neighbours."""
-    distance, column, inverse = work[0], work[1], work[2]
-    modes = starts.size - 1
+def _prepare(data, row, near, space):  # type: ignore[no-untyped-def]
+    """Fill and factor the neighbours' covariance; return the number of neighbours.
+
+    ``space.cross`` holds the covariances with the row, ``space.distance[p]`` and ``space.term[p]`` the pieces of each
+    neighbour's (p = m: the row's) covariances with the neighbours before it.
+    """
+    points, starts, nugget, variance, rate, degree = data
+    matrix, cross, inverse, column, gathered, distance, term, scratch = space
     total = variance.sum()
     m = 0
     while m < near.size and near[m] >= 0:
-        i = near[m]
-        for j in range(m):
-            distances(points, i, near[j], starts, distance[:modes])
-            matrix[m, j] = covariance_of(distance[:modes], variance, rate, degree)
-        matrix[m, m] = total + nugget[i]
-        inverse[m] = matrix[m, m]
-        distances(points, i, row, starts, distance[:modes])
-        cross[m] = covariance_of(distance[:modes], variance, rate, degree)
         m += 1
+    gather(points, near, m, row, gathered)
+    for p in range(m + 1):
+        out = cross if p == m else matrix[p]
+        distance_row(gathered, p, p, starts, distance[p])
+        covariance_row(distance[p], p, variance, rate, degree, term[p], scratch, out)
+    for p in range(m):
+        matrix[p, p] = total + nugget[near[p]]
+        inverse[p] = matrix[p, p]
     _factor(matrix, column, inverse, m)
     return m
 
 
 @njit(cache=True)
-def weights(points, starts, nugget, rows, neighbours, variance, rate, degree):  # type: ignore[no-untyped-def]
+def _workspace(m, dimensions, components, modes):  # type: ignore[no-untyped-def]
+    """Return matrix, cross, inverse, column, gathered, distance, term and scratch for m neighbours."""
+    n = m + 1
+    square, lines = np.zeros((n, n)), np.zeros((3, n))
+    pieces = np.zeros((n, modes, n)), np.zeros((n, components, n)), np.zeros((2, n))
+    return square, lines[0], lines[1], lines[2], np.zeros((dimensions, n)), *pieces
+
+
+@njit(cache=True)
+def weights(data, rows, neighbours):  # type: ignore[no-untyped-def]
     """Return the weights (b, m) of the neighbours' values and the conditional variances (b,) of f."""
-    size = max(neighbours.shape[1], starts.size)
-    matrix, work, cross = np.zeros((size, size)), np.zeros((3, size)), np.zeros(size)
+    points, variance, rate = data[0], data[3], data[4]
+    space = _workspace(neighbours.shape[1], points.shape[1], *rate.shape)
+    cross, inverse = space[1], space[2]
     weight = np.zeros(neighbours.shape)
     spread = np.zeros(rows.size)
     total = variance.sum()
     for r in range(rows.size):
-        near = neighbours[r]
-        m = _prepare(points, starts, nugget, rows[r], near, variance, rate, degree, matrix, cross, work)
+        m = _prepare(data, rows[r], neighbours[r], space)
         weight[r, :m] = cross[:m]
-        _solve(matrix, work[2], weight[r], m)
+        _solve(space[0], inverse, weight[r], m)
         left = total
         for j in range(m):
             left -= cross[j] * weight[r, j]
@@ -99,23 +113,24 @@ def weights(points, starts, nugget, rows, neighbours, variance, rate, degree):  
 
 
 @njit(cache=True)
-def log_likelihood(points, starts, values, nugget, rows, neighbours, variance, rate, degree, gradient):  # type: ignore[no-untyped-def]
+def log_likelihood(data, values, rows, neighbours, gradient):  # type: ignore[no-untyped-def]
     """Return the sum of the conditional log densities of ``rows``; add its derivative to ``gradient``.
 
     ``gradient`` (C + C K + 1,) goes by log variance, log length scale and the noise variance itself (not its
     logarithm), which is taken as one summand of every nugget; of size 0 it is skipped.
     """
-    size = max(neighbours.shape[1], starts.size)
-    matrix, work, cross = np.zeros((size, size)), np.zeros((3, size)), np.zeros(size)
-    b, a = np.zeros(size), np.zeros(size)
+    points, nugget, variance, rate = data[0], data[2], data[3], data[4]
+    space = _workspace(neighbours.shape[1], points.shape[1], *rate.shape)
+    matrix, cross, inverse = space[0], space[1], space[2]
+    b, a = np.zeros(cross.size), np.zeros(cross.size)
     total_variance, total = variance.sum(), 0.0
     for r in range(rows.size):
         row, near = rows[r], neighbours[r]
-        m = _prepare(points, starts, nugget, row, near, variance, rate, degree, matrix, cross, work)
+        m = _prepare(data, row, near, space)
         for j in range(m):
             b[j] = cross[j]
             a[j] = values[near[j]]
-        _solve(matrix, work[2], b, m)
+        _solve(matrix, inverse, b, m)
         error, spread = values[row], total_variance + nugget[row]
         for j in range(m):
             error -= b[j] * a[j]
@@ -123,31 +138,30 @@ def log_likelihood(points, starts, values, nugget, rows, neighbours, variance, r
         spread = max(spread, 1e-12 * total_variance)
         total -= 0.5 * (math.log(2.0 * math.pi * spread) + error * error / spread)
         if gradient.size > 0:
-            _solve(matrix, work[2], a, m)
+            _solve(matrix, inverse, a, m)
             by_mean = error / spread
             by_spread = 0.5 * (by_mean * by_mean - 1.0 / spread)
-            _add_row(points, starts, row, near, m, a, b, by_mean, by_spread, variance, rate, degree, gradient, work[0])
+            _add_row(data, m, a, b, by_mean, by_spread, space, gradient)
     return total
 
 
 @njit(cache=True)
-def _add_row(points, starts, row, near, m, a, b, by_mean, by_spread, variance, rate, degree, gradient, work):  # type: ignore[no-untyped-def]
+def _add_row(data, m, a, b, by_mean, by_spread, space, gradient):  # type: ignore[no-untyped-def]
     """Add one row's derivative: mean and spread by each covariance of the row and its neighbours."""
-    distance = work[: starts.size - 1]
-    for c in range(variance.size):
-        gradient[c] += by_spread * variance[c]
-    gradient[-1] += by_spread
+    variance, rate, degree = data[3], data[4], data[5]
+    distance, term, scratch, weight = space[5], space[6], space[7], space[3]
+    diagonal = by_spread
     for p in range(m):
-        distances(points, near[p], row, starts, distance)
-        add_gradient(by_mean * a[p] - 2.0 * by_spread * b[p], distance, variance, rate, degree, gradient)
-        diagonal = by_spread * b[p] * b[p] - by_mean * b[p] * a[p]
-        for c in range(variance.size):
-            gradient[c] += diagonal * variance[c]
-        gradient[-1] += diagonal
         for q in range(p):
-            weight = 2.0 * by_spread * b[p] * b[q] - by_mean * (b[p] * a[q] + b[q] * a[p])
-            distances(points, near[p], near[q], starts, distance)
-            add_gradient(weight, distance, variance, rate, degree, gradient)
+            weight[q] = (2.0 * by_spread * b[p] - by_mean * a[p]) * b[q] - by_mean * b[p] * a[q]
+        add_gradient(weight, distance[p], p, rate, degree, term[p], scratch, gradient)
+        diagonal += by_spread * b[p] * b[p] - by_mean * b[p] * a[p]
+    for q in range(m):
+        weight[q] = by_mean * a[q] - 2.0 * by_spread * b[q]
+    add_gradient(weight, distance[m], m, rate, degree, term[m], scratch, gradient)
+    gradient[-1] += diagonal
+    for c in range(variance.size):
+        gradient[c] += diagonal * variance[c]
 
 
 @njit(cache=True)
