@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from . import vecchia
-from .matern_products import Floats, Integers, MaternProducts, block_starts, check_smoothness, embed, rates
-from .neighbour_search import nearest, nearest_before
-
-_CHUNK = 8192
+from .matern_products import Floats, Integers, MaternProducts, block_starts, check_smoothness, embed
+from .neighbour_search import Field, nearest, nearest_before
 
 
 @dataclass(frozen=True)
@@ -196,10 +194,11 @@ def sample(gp: NearestNeighbourGP, coordinates: Floats, draws: int, seed: int) -
     n, order = len(known), np.random.default_rng([seed, 0]).permutation(len(new))
     points = np.concatenate([known, new[order]])
     rows = np.arange(len(new)) + n
-    observed = nearest(points, rows, n, gp.kernel, gp.modes, min(gp.neighbours, n))
-    earlier = nearest_before(points, rows, n, gp.kernel, gp.modes, min(gp.neighbours, len(new)))
+    field = _field(gp, points)
+    observed = nearest(field, rows, n, min(gp.neighbours, n))
+    earlier = nearest_before(field, rows, n, min(gp.neighbours, len(new)))
     neighbours = _left_aligned(np.concatenate([observed, earlier], axis=1))
-    mean, spread, weight = _moments(gp, points, rows, neighbours)
+    mean, spread, weight = _moments(gp, field, rows, neighbours)
     out = np.empty((len(new), draws))
     normals = np.random.default_rng([seed, 1]).standard_normal((len(new), draws))
     vecchia.draw(mean, spread, weight, neighbours, n, normals, out)
@@ -250,22 +249,24 @@ def _left_aligned(neighbours: Integers) -> Integers:
     return np.take_along_axis(neighbours, np.argsort(neighbours < 0, axis=1, kind="stable"), axis=1)
 
 
+def _field(gp: NearestNeighbourGP, points: Floats) -> Field:
+    """Return the field whose first rows are the observed ones; the others carry no noise."""
+    nugget = np.zeros(len(points))
+    nugget[: len(gp.values)] = gp.kernel.noise + gp.row_variance
+    return Field(points, nugget, gp.kernel, gp.modes)
+
+
 def _conditionals(gp: NearestNeighbourGP, points: Floats, rows: Integers) -> tuple[Floats, Floats]:
-    mean, variance = np.empty(len(rows)), np.empty(len(rows))
-    for low in range(0, len(rows), _CHUNK):
-        part = slice(low, low + _CHUNK)
-        near = nearest(points, rows[part], len(gp.values), gp.kernel, gp.modes, min(gp.neighbours, len(gp.values)))
-        mean[part], variance[part], _ = _moments(gp, points, rows[part], near)
+    field, n = _field(gp, points), len(gp.values)
+    near = nearest(field, rows, n, min(gp.neighbours, n))
+    mean, variance, _ = _moments(gp, field, rows, near)
     return mean + gp.mean, variance
 
 
-def _moments(gp: NearestNeighbourGP, points: Floats, rows: Integers, near: Integers) -> tuple[Floats, Floats, Floats]:
+def _moments(gp: NearestNeighbourGP, field: Field, rows: Integers, near: Integers) -> tuple[Floats, Floats, Floats]:
     """Return the mean by the known neighbours' values, the variance and the weights of all neighbours."""
-    n, starts = len(gp.values), block_starts(gp.modes)
-    nugget = np.zeros(len(points))
-    nugget[:n] = gp.kernel.noise + gp.row_variance
-    data = (points, starts, nugget, gp.kernel.variance, *rates(gp.kernel))
-    weight, spread = vecchia.weights(data, rows, near)
+    n = len(gp.values)
+    weight, spread = vecchia.weights(field.arrays, rows, near)
     known = np.where((near >= 0) & (near < n), (gp.values - gp.mean)[np.clip(near, 0, n - 1)], 0.0)
     return (weight * known).sum(axis=1), spread, weight
 
@@ -282,15 +283,15 @@ class _Task:
 
     def neighbours(self, kernel: MaternProducts, rows: Integers) -> Integers:
         count = max(min(self.search.neighbours, len(self.points) - 1), 1)
-        return nearest_before(self.points, rows, 0, kernel, self.modes, count)
+        return nearest_before(self.field(kernel), rows, 0, count)
+
+    def field(self, kernel: MaternProducts) -> Field:
+        return Field(self.points, kernel.noise + self.extra, kernel, self.modes)
 
     def evaluate(self, kernel: MaternProducts, rows: Integers, near: Integers) -> tuple[float, Floats]:
         """Return log likelihood and gradient by log variances, log length scales and log noise."""
-        rate, degree = rates(kernel)
-        gradient = np.zeros(rate.size + len(rate) + 1)
-        starts = block_starts(self.modes)
-        data = (self.points, starts, kernel.noise + self.extra, kernel.variance, rate, degree)
-        total = vecchia.log_likelihood(data, self.values, rows, near, gradient)
+        gradient = np.zeros(kernel.length_scale.size + len(kernel.variance) + 1)
+        total = vecchia.log_likelihood(self.field(kernel).arrays, self.values, rows, near, gradient)
         gradient[-1] *= kernel.noise
         return total, gradient
 

@@ -1,11 +1,16 @@
-"""Nearest rows in the correlation of a sum of Matern products.
+"""Neighbours that tell most about a row, under a sum of Matern products.
 
-Each component proposes the nearest rows in its own scaled Euclidean metric (one k-d tree each); the proposals are then
-ranked by the whole covariance, ties by row number. So a component that is short in space and long in time brings the
-same station's other months, one that is long in space and short in time the same month's other stations.
+Every component, and every pair of components by the geometric mean of their length scales, proposes the nearest rows in
+its own scaled Euclidean metric (one k-d tree each). Of the proposals the neighbours are taken one by one, each the one
+that reduces the row's conditional variance most given those taken before (greedy conditional selection, Huan et al.
+2023, arXiv 2307.11648). The highest covariances alone would be twenty stations of the same month that all say the same;
+greedy selection also brings the same station's other months, and the stations that explain those.
 """
 
-from collections.abc import Sequence
+import math
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -15,95 +20,145 @@ from .matern_products import Floats, Integers, MaternProducts, block_starts, rat
 from .matern_rows import covariance_row, distance_row, gather
 
 _CHUNK = 4096
+# Proposals of each metric for one neighbour wanted.
+_PROPOSALS = 0.75
 
 
-def nearest(
-    points: Floats, queries: Integers, known: int, kernel: MaternProducts, modes: Sequence[str], count: int
-) -> Integers:
-    """Return (b, count) rows among the first ``known`` of ``points`` of highest covariance with each of ``queries``.
+@dataclass(frozen=True)
+class Field:
+    """Embedded rows (N, dimensions), their nuggets (N,), the covariance and the modes."""
+
+    points: Floats
+    nugget: Floats
+    kernel: MaternProducts
+    modes: tuple[str, ...]
+
+    @property
+    def arrays(self) -> tuple[Floats, Integers, Floats, Floats, Floats, Integers]:
+        """Points, blocks, nuggets, variances, rates and degrees: what compiled code takes."""
+        return (self.points, block_starts(self.modes), self.nugget, self.kernel.variance, *rates(self.kernel))
+
+
+def nearest(field: Field, queries: Integers, known: int, count: int) -> Integers:
+    """Return (b, count) informative rows among the first ``known`` for each of the rows ``queries``.
 
     A query never finds itself. Unused places hold -1, at the end.
     """
-    trees = [cKDTree(points[:known] * s, balanced_tree=False) for s in _scales(points, kernel, modes)]
+    scales = _scales(field)
+    trees = [cKDTree(field.points[:known] * s, balanced_tree=False) for s in scales]
     limits = np.full(queries.size, known, dtype=np.int64)
-    return _search(trees, points, queries, limits, kernel, modes, count, min(known, count + 1))
+    return _search(trees, scales, field, queries, limits, count, _wanted(count, known), 0)
 
 
-def nearest_before(
-    points: Floats, queries: Integers, first: int, kernel: MaternProducts, modes: Sequence[str], count: int
-) -> Integers:
-    """Return (b, count) rows of highest covariance among rows ``first`` to q - 1 for each q of ``queries``.
+def nearest_before(field: Field, queries: Integers, first: int, count: int) -> Integers:
+    """Return (b, count) informative rows among rows ``first`` to q - 1 for each q of ``queries``.
 
     ``points`` must be in random order: a query at q searches trees of the first 2^j > q rows, about half of which
     come before it.
     """
+    points, scales = field.points, _scales(field)
     out = np.full((queries.size, count), -1, dtype=np.int64)
-    low = first
-    span = min(max(4 * count, 64), len(points) - first)
+    low, high = first, min(first + max(4 * count, 64), len(points))
     while low < len(points):
-        high = first + span
         chosen = np.flatnonzero((queries >= low) & (queries < high))
         if chosen.size:
-            trees = [cKDTree(points[first:high] * s, balanced_tree=False) for s in _scales(points, kernel, modes)]
-            wanted = span if span <= 4 * count else min(span, int(2.5 * count) + 8)
+            trees = [cKDTree(points[first:high] * s, balanced_tree=False) for s in scales]
+            wanted = high - first if low == first else min(high - first, 2 * _wanted(count, high - first) + 8)
             rows = queries[chosen]
-            out[chosen] = _search(trees, points, rows, rows, kernel, modes, count, wanted, first)
-        low, span = high, min(2 * span, len(points) - first)
-        if low >= len(points):
-            break
+            out[chosen] = _search(trees, scales, field, rows, rows, count, wanted, first)
+        low, high = high, min(first + 2 * (high - first), len(points))
     return out
 
 
-def _scales(points: Floats, kernel: MaternProducts, modes: Sequence[str]) -> list[Floats]:
-    """Return a component's factor of every embedded column, without repeats.
+def _wanted(count: int, known: int) -> int:
+    """Return the proposals that each metric makes; all rows where they are hardly more than the neighbours."""
+    return known if known <= count + 1 else min(known, math.ceil(_PROPOSALS * count) + 1)
 
-    Where a component does not depend on a mode, the mode still breaks ties: 1/1000 of its range counts as one unit
-    less than any true difference would.
+
+def _scales(field: Field) -> list[Floats]:
+    """Return a factor of every embedded column for each metric, without repeats.
+
+    A component that does not depend on a mode still breaks ties by it: 1/1000 of the mode's range counts as nearness.
     """
-    starts = block_starts(modes)
-    rate, _ = rates(kernel)
-    spread = np.array([np.ptp(points[:, a:b], axis=0).max() for a, b in zip(starts, starts[1:], strict=False)])
-    weak = 1e-3 / np.maximum(spread, 1e-300)
-    scale = np.repeat(np.maximum(rate, weak), np.diff(starts), axis=1)
-    return list(np.unique(scale, axis=0))
+    starts = block_starts(field.modes)
+    rate, _ = rates(field.kernel)
+    spread = np.array([np.ptp(field.points[:, a:b], axis=0).max() for a, b in pairwise(starts)])
+    weak = 1e-3 / np.where(spread > 0.0, spread, 1.0)
+    rate = np.maximum(rate, weak)
+    between = [np.sqrt(a * b) for a, b in combinations(rate, 2)]
+    return list(np.unique(np.repeat(np.array([*rate, *between]), np.diff(starts), axis=1), axis=0))
 
 
-def _search(trees, points, queries, limits, kernel, modes, count, wanted, first=0):  # type: ignore[no-untyped-def]
-    starts = block_starts(modes)
-    rate, degree = rates(kernel)
-    scales = _scales(points, kernel, modes)
+def _search(
+    trees: list[Any],
+    scales: list[Floats],
+    field: Field,
+    queries: Integers,
+    limits: Integers,
+    count: int,
+    wanted: int,
+    first: int,
+) -> Integers:
     out = np.full((queries.size, count), -1, dtype=np.int64)
     for low in range(0, queries.size, _CHUNK):
         part = slice(low, low + _CHUNK)
-        rows = queries[part]
-        found = []
-        for tree, scale in zip(trees, scales, strict=True):
-            _, index = tree.query(points[rows] * scale, k=np.arange(1, wanted + 1), workers=1)
-            found.append(index + first)
-        candidates = np.sort(np.concatenate(found, axis=1), axis=1)
-        out[part] = _rank(points, starts, rows, limits[part], candidates, kernel.variance, rate, degree, count)
+        places = field.points[queries[part]]
+        found = [t.query(places * s, k=np.arange(1, wanted + 1))[1] for t, s in zip(trees, scales, strict=True)]
+        proposals = np.sort(np.concatenate(found, axis=1) + first, axis=1)
+        _select(field.arrays, queries[part], limits[part], proposals, out[part])
     return out
 
 
 @njit(cache=True)
-def _rank(points, starts, rows, limits, candidates, variance, rate, degree, count):  # type: ignore[no-untyped-def]
-    """Keep the ``count`` candidates of highest covariance below each row's limit; candidates are sorted by number."""
-    size = candidates.shape[1] + 1
-    out = np.full((rows.size, count), -1, dtype=np.int64)
+def _distinct(proposals, row, limit, index):  # type: ignore[no-untyped-def]
+    """Write the distinct proposals below ``limit`` other than ``row`` into ``index``; return how many."""
+    n, last = 0, -1
+    for c in proposals:
+        if c != last and c < limit and c != row:
+            index[n] = c
+            n += 1
+        last = c
+    return n
+
+
+@njit(cache=True)
+def _select(data, rows, limits, proposals, out):  # type: ignore[no-untyped-def]
+    """Fill ``out`` (b, m) by greedy selection; ``proposals`` (b, q) are sorted along their rows."""
+    points, starts, nugget, variance, rate, degree = data
+    m, size = out.shape[1], proposals.shape[1] + 1
     gathered, distance = np.zeros((points.shape[1], size)), np.zeros((starts.size - 1, size))
-    term, scratch, value = np.zeros((variance.size, size)), np.zeros((2, size)), np.zeros(size)
-    index = np.zeros(size, dtype=np.int64)
+    term, scratch, lines = np.zeros((variance.size, size)), np.zeros((2, size)), np.zeros((2, size))
+    index, factor = np.zeros(size, dtype=np.int64), np.zeros((m, size))
+    cross, left = lines[0], lines[1]
+    total = variance.sum()
     for r in range(rows.size):
-        n, last = 0, -1
-        for c in candidates[r]:
-            if c != last and c < limits[r] and c != rows[r]:
-                index[n] = c
-                n += 1
-            last = c
+        n = _distinct(proposals[r], rows[r], limits[r], index)
+        if n <= m:
+            out[r, :n] = index[:n]
+            continue
         gather(points, index, n, rows[r], gathered)
         distance_row(gathered, n, n, starts, distance)
-        covariance_row(distance, n, variance, rate, degree, term, scratch, value)
-        order = np.argsort(-value[:n], kind="mergesort")
-        for j in range(min(n, count)):
-            out[r, j] = index[order[j]]
-    return out
+        covariance_row(distance, n, variance, rate, degree, term, scratch, cross)
+        for j in range(n):
+            left[j] = total + nugget[index[j]]
+        for t in range(m):
+            best, most = 0, -1.0
+            for j in range(n):
+                gain = cross[j] * cross[j] / left[j]
+                if gain > most:
+                    best, most = j, gain
+            out[r, t] = index[best]
+            column = factor[t]
+            distance_row(gathered, best, n, starts, distance)
+            covariance_row(distance, n, variance, rate, degree, term, scratch, column)
+            for u in range(t):
+                share = factor[u, best]
+                for j in range(n):
+                    column[j] -= share * factor[u, j]
+            scale = 1.0 / math.sqrt(left[best])
+            step = cross[best] * scale
+            for j in range(n):
+                column[j] *= scale
+                cross[j] -= step * column[j]
+                left[j] = max(left[j] - column[j] * column[j], 1e-12 * total)
+            left[best] = np.inf
