@@ -76,14 +76,28 @@ def distance_row(gathered, p, count, starts, out):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def covariance_row(distance, count, variance, rate, degree, term, scratch, out):  # type: ignore[no-untyped-def]
-    """Write each component's covariance into ``term`` (C, >= count) and their sum into ``out``."""
-    exponent, whole = scratch[0], scratch[1]
-    for j in range(count):
-        out[j] = 0.0
-    for c in range(variance.size):
+def _times_polynomial(distance, count, scale, degree, out):  # type: ignore[no-untyped-def]
+    """Multiply ``out`` by the polynomial before the exponential."""
+    if degree == 1:
         for j in range(count):
-            exponent[j] = 0.0
+            out[j] *= 1.0 + scale * distance[j]
+    elif degree == 2:
+        for j in range(count):
+            a = scale * distance[j]
+            out[j] *= 1.0 + a + a * a * (1.0 / 3.0)
+
+
+@njit(cache=True)
+def covariance_row(distance, count, shape, term, scratch, out):  # type: ignore[no-untyped-def]
+    """Write each component's covariance into ``term`` (C, >= count) and their sum into ``out``.
+
+    ``shape`` is the tuple of variances (C,), rates and degrees (C, K).
+    """
+    variance, rate, degree = shape
+    exponent, whole = scratch[0], scratch[1]
+    out[:count] = 0.0
+    for c in range(variance.size):
+        exponent[:count] = 0.0
         for k in range(rate.shape[1]):
             scale = rate[c, k]
             for j in range(count):
@@ -93,14 +107,7 @@ def covariance_row(distance, count, variance, rate, degree, term, scratch, out):
         for j in range(count):
             term[c, j] *= height
         for k in range(rate.shape[1]):
-            scale = rate[c, k]
-            if degree[c, k] == 1:
-                for j in range(count):
-                    term[c, j] *= 1.0 + scale * distance[k, j]
-            elif degree[c, k] == 2:
-                for j in range(count):
-                    a = scale * distance[k, j]
-                    term[c, j] *= 1.0 + a + a * a * (1.0 / 3.0)
+            _times_polynomial(distance[k], count, rate[c, k], degree[c, k], term[c])
         for j in range(count):
             out[j] += term[c, j]
 
@@ -114,8 +121,25 @@ def _total(values, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def add_gradient(weight, distance, count, rate, degree, term, scratch, gradient):  # type: ignore[no-untyped-def]
+def _by_log_length(product, distance, count, scale, degree, out):  # type: ignore[no-untyped-def]
+    """Write ``product`` times the logarithmic derivative of one Matern factor by its log length scale."""
+    if degree == 0:
+        for j in range(count):
+            out[j] = product[j] * scale * distance[j]
+    elif degree == 1:
+        for j in range(count):
+            a = scale * distance[j]
+            out[j] = product[j] * a * a / (1.0 + a)
+    else:
+        for j in range(count):
+            a = scale * distance[j]
+            out[j] = product[j] * a * a * (1.0 + a) / (3.0 + 3.0 * a + a * a)
+
+
+@njit(cache=True)
+def add_gradient(weight, distance, count, shape, term, scratch, gradient):  # type: ignore[no-untyped-def]
     """Add the derivative of ``sum(weight * covariance)`` by log variances (C), then log length scales (C K)."""
+    _, rate, degree = shape
     components, modes = rate.shape
     product, slope = scratch[0], scratch[1]
     for c in range(components):
@@ -123,16 +147,5 @@ def add_gradient(weight, distance, count, rate, degree, term, scratch, gradient)
             product[j] = weight[j] * term[c, j]
         gradient[c] += _total(product, count)
         for k in range(modes):
-            scale = rate[c, k]
-            if degree[c, k] == 0:
-                for j in range(count):
-                    slope[j] = product[j] * scale * distance[k, j]
-            elif degree[c, k] == 1:
-                for j in range(count):
-                    a = scale * distance[k, j]
-                    slope[j] = product[j] * a * a / (1.0 + a)
-            else:
-                for j in range(count):
-                    a = scale * distance[k, j]
-                    slope[j] = product[j] * a * a * (1.0 + a) / (3.0 + 3.0 * a + a * a)
+            _by_log_length(product, distance[k], count, rate[c, k], degree[c, k], slope)
             gradient[components + c * modes + k] += _total(slope, count)

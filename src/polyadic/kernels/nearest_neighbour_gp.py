@@ -2,55 +2,33 @@ r"""A Gaussian process on scattered rows at linear cost: each row is conditioned
 
 .. math:: y_i = \mu + f(x_i) + \epsilon_i, \quad f \sim GP(0, k), \quad \epsilon_i \sim N(0, \tau + r_i),
 
-with :math:`k` a sum of Matern products (:mod:`polyadic.kernels.matern_products`) and :math:`r_i` a known extra variance of
-the row. The likelihood is Vecchia's over a random order; hyperparameters maximise it. With as many neighbours as rows
-everything here equals the dense Gaussian process.
+with :math:`k` a sum of Matern products (:mod:`polyadic.kernels.matern_products`) and :math:`r_i` a known extra variance
+of the row. The likelihood is Vecchia's over a random order; hyperparameters maximise it. With as many neighbours as
+rows everything here equals the dense Gaussian process.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.special import ndtri
 
 from . import vecchia
-from .matern_products import Floats, Integers, MaternProducts, block_starts, check_smoothness, embed
+from .matern_products import Floats, Integers, MaternProducts, embed
 from .neighbour_search import Field, nearest, nearest_before
+from .vecchia_fit import Search, VecchiaTask
 
-
-@dataclass(frozen=True)
-class Search:
-    """How hyperparameters are looked for; the defaults are good without tuning.
-
-    Parameters
-    ----------
-    smoothness
-        Smoothness of each component along each mode, (C, K) or (C, 1); 0 makes it constant along the mode.
-    neighbours
-        Neighbours that a row is conditioned on, in the fit and later.
-    rows
-        Rows whose conditional density is maximised; all rows where there are fewer. Their neighbours come from all.
-    starts
-        Starting points tried on a tenth of these rows.
-    rounds
-        Times the neighbours are chosen again by the length scales found.
-    seed
-        Seed of the order of the rows and of the starting points.
-    """
-
-    smoothness: Sequence[Sequence[float]] = ((0.5,), (0.5,), (0.5,))
-    neighbours: int = 40
-    rows: int = 3000
-    starts: int = 6
-    rounds: int = 2
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("neighbours", "rows", "starts", "rounds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+__all__ = [
+    "NearestNeighbourGP",
+    "Search",
+    "coverage",
+    "fit_nearest_neighbour_gp",
+    "leave_one_out",
+    "log_likelihood",
+    "predict",
+    "sample",
+]
 
 
 @dataclass(frozen=True)
@@ -143,7 +121,7 @@ def fit_nearest_neighbour_gp(
     points = embed(coordinates, modes)
     y, extra = _checked(points, values, row_variance)
     order = np.random.default_rng([search.seed, 0]).permutation(len(y))
-    task = _Task(points[order], y[order] - y.mean(), extra[order], tuple(modes), search)
+    task = VecchiaTask(points[order], y[order] - y.mean(), extra[order], tuple(modes), search)
     kernel, score, converged, iterations = task.solve()
     coordinates = np.array(coordinates, dtype=np.float64)
     fitted = (float(y.mean()), kernel, search.neighbours, score, converged, iterations)
@@ -209,10 +187,10 @@ def sample(gp: NearestNeighbourGP, coordinates: Floats, draws: int, seed: int) -
 
 def log_likelihood(gp: NearestNeighbourGP, seed: int = 0) -> float:
     """Return Vecchia's log likelihood of all observed values, over the random order that ``seed`` gives."""
-    search = Search(neighbours=gp.neighbours, rows=len(gp.values), seed=seed)
+    search = Search(fit_neighbours=gp.neighbours)
     order = np.random.default_rng([seed, 0]).permutation(len(gp.values))
     points = embed(gp.coordinates, gp.modes)[order]
-    task = _Task(points, gp.values[order] - gp.mean, gp.row_variance[order], gp.modes, search)
+    task = VecchiaTask(points, gp.values[order] - gp.mean, gp.row_variance[order], gp.modes, search)
     rows = np.arange(len(order))
     return task.evaluate(gp.kernel, rows, task.neighbours(gp.kernel, rows))[0]
 
@@ -227,8 +205,6 @@ def coverage(truth: Floats, mean: Floats, variance: Floats, level: float = 0.9) 
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
-    from scipy.special import ndtri
-
     return float(np.mean(np.abs(truth - mean) <= ndtri(0.5 + level / 2.0) * np.sqrt(variance)))
 
 
@@ -269,89 +245,3 @@ def _moments(gp: NearestNeighbourGP, field: Field, rows: Integers, near: Integer
     weight, spread = vecchia.weights(field.arrays, rows, near)
     known = np.where((near >= 0) & (near < n), (gp.values - gp.mean)[np.clip(near, 0, n - 1)], 0.0)
     return (weight * known).sum(axis=1), spread, weight
-
-
-@dataclass(frozen=True)
-class _Task:
-    """The likelihood of ordered, centred rows, and its maximisation."""
-
-    points: Floats
-    values: Floats
-    extra: Floats
-    modes: tuple[str, ...]
-    search: Search
-
-    def neighbours(self, kernel: MaternProducts, rows: Integers) -> Integers:
-        count = max(min(self.search.neighbours, len(self.points) - 1), 1)
-        return nearest_before(self.field(kernel), rows, 0, count)
-
-    def field(self, kernel: MaternProducts) -> Field:
-        return Field(self.points, kernel.noise + self.extra, kernel, self.modes)
-
-    def evaluate(self, kernel: MaternProducts, rows: Integers, near: Integers) -> tuple[float, Floats]:
-        """Return log likelihood and gradient by log variances, log length scales and log noise."""
-        gradient = np.zeros(kernel.length_scale.size + len(kernel.variance) + 1)
-        total = vecchia.log_likelihood(self.field(kernel).arrays, self.values, rows, near, gradient)
-        gradient[-1] *= kernel.noise
-        return total, gradient
-
-    def solve(self) -> tuple[MaternProducts, float, bool, int]:
-        n = len(self.values)
-        rows = np.unique(np.linspace(0, n - 1, min(self.search.rows, n)).round().astype(np.int64))
-        few = rows[:: max(1, len(rows) // max(300, len(rows) // 10))]
-        trials = [self._climb(start, few, 15) for start in self._starts()]
-        iterations = sum(trial[3] for trial in trials)
-        best = max(trials, key=lambda trial: trial[1])
-        for _ in range(self.search.rounds):
-            best = self._climb(best[0], rows, 40)
-            iterations += best[3]
-        return best[0], best[1], best[2], iterations
-
-    def _climb(self, start: MaternProducts, rows: Integers, steps: int) -> tuple[MaternProducts, float, bool, int]:
-        near = self.neighbours(start, rows)
-
-        def loss(theta: NDArray[np.float64]) -> tuple[float, Floats]:
-            value, gradient = self.evaluate(_unpacked(theta, start), rows, near)
-            return -value / len(rows), -gradient / len(rows)
-
-        options = {"maxiter": steps, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 20}
-        found = minimize(loss, _packed(start), jac=True, method="L-BFGS-B", bounds=self._bounds(), options=options)
-        return _unpacked(found.x, start), -float(found.fun), bool(found.success), int(found.nit)
-
-    def _range(self) -> Floats:
-        starts = block_starts(self.modes)
-        blocks = [self.points[:, a:b] for a, b in zip(starts, starts[1:], strict=False)]
-        spread = np.array([np.ptp(block, axis=0).max() for block in blocks])
-        return np.where(spread > 0.0, spread, 1.0)
-
-    def _scale(self) -> float:
-        scale = float(np.mean(self.values**2))
-        return scale if scale > 0.0 else 1.0
-
-    def _bounds(self) -> list[tuple[float, float]]:
-        scale, components = self._scale(), len(self.search.smoothness)
-        variance = [(math.log(1e-6 * scale), math.log(1e3 * scale))] * components
-        length = [(math.log(1e-5 * r), math.log(1e2 * r)) for r in self._range()] * components
-        return [*variance, *length, (math.log(1e-8 * scale), math.log(10.0 * scale))]
-
-    def _starts(self) -> list[MaternProducts]:
-        smoothness = np.array(np.broadcast_to(self.search.smoothness, (len(self.search.smoothness), len(self.modes))))
-        check_smoothness(smoothness)
-        components, modes = smoothness.shape
-        spread, scale = self._range(), self._scale()
-        rng = np.random.default_rng([self.search.seed, 1])
-        variance = np.full(components, 0.8 * scale / components)
-        shares = [np.repeat(10.0 ** -np.arange(components)[:, None], modes, axis=1) * 0.5]
-        shares += [10.0 ** rng.uniform(-3.0, 0.0, smoothness.shape) for _ in range(self.search.starts - 1)]
-        first = MaternProducts(variance, spread * shares[0], smoothness.astype(np.float64), 0.2 * scale)
-        return [first, *(replace(first, length_scale=spread * share) for share in shares[1:])]
-
-
-def _packed(kernel: MaternProducts) -> Floats:
-    return np.log(np.concatenate([kernel.variance, kernel.length_scale.ravel(), [kernel.noise]]))
-
-
-def _unpacked(theta: Floats, like: MaternProducts) -> MaternProducts:
-    natural, components = np.exp(theta), len(like.variance)
-    length = natural[components:-1].reshape(like.length_scale.shape)
-    return MaternProducts(natural[:components], length, like.smoothness, float(natural[-1]))

@@ -34,9 +34,9 @@ class Field:
     modes: tuple[str, ...]
 
     @property
-    def arrays(self) -> tuple[Floats, Integers, Floats, Floats, Floats, Integers]:
-        """Points, blocks, nuggets, variances, rates and degrees: what compiled code takes."""
-        return (self.points, block_starts(self.modes), self.nugget, self.kernel.variance, *rates(self.kernel))
+    def arrays(self) -> tuple[Floats, Integers, Floats, tuple[Floats, Floats, Integers]]:
+        """Points, blocks, nuggets and the covariance's shape: what compiled code takes."""
+        return self.points, block_starts(self.modes), self.nugget, (self.kernel.variance, *rates(self.kernel))
 
 
 def nearest(field: Field, queries: Integers, known: int, count: int) -> Integers:
@@ -44,10 +44,8 @@ def nearest(field: Field, queries: Integers, known: int, count: int) -> Integers
 
     A query never finds itself. Unused places hold -1, at the end.
     """
-    scales = _scales(field)
-    trees = [cKDTree(field.points[:known] * s, balanced_tree=False) for s in scales]
     limits = np.full(queries.size, known, dtype=np.int64)
-    return _search(trees, scales, field, queries, limits, count, _wanted(count, known), 0)
+    return _Forest.planted(field, 0, known).search(queries, limits, count, _wanted(count, known))
 
 
 def nearest_before(field: Field, queries: Integers, first: int, count: int) -> Integers:
@@ -56,17 +54,17 @@ def nearest_before(field: Field, queries: Integers, first: int, count: int) -> I
     ``points`` must be in random order: a query at q searches trees of the first 2^j > q rows, about half of which
     come before it.
     """
-    points, scales = field.points, _scales(field)
+    size = len(field.points)
     out = np.full((queries.size, count), -1, dtype=np.int64)
-    low, high = first, min(first + max(4 * count, 64), len(points))
-    while low < len(points):
+    low, high = first, min(first + max(4 * count, 64), size)
+    while low < size:
         chosen = np.flatnonzero((queries >= low) & (queries < high))
         if chosen.size:
-            trees = [cKDTree(points[first:high] * s, balanced_tree=False) for s in scales]
+            forest = _Forest.planted(field, first, high)
             wanted = high - first if low == first else min(high - first, 2 * _wanted(count, high - first) + 8)
             rows = queries[chosen]
-            out[chosen] = _search(trees, scales, field, rows, rows, count, wanted, first)
-        low, high = high, min(first + 2 * (high - first), len(points))
+            out[chosen] = forest.search(rows, rows, count, wanted)
+        low, high = high, min(first + 2 * (high - first), size)
     return out
 
 
@@ -89,24 +87,31 @@ def _scales(field: Field) -> list[Floats]:
     return list(np.unique(np.repeat(np.array([*rate, *between]), np.diff(starts), axis=1), axis=0))
 
 
-def _search(
-    trees: list[Any],
-    scales: list[Floats],
-    field: Field,
-    queries: Integers,
-    limits: Integers,
-    count: int,
-    wanted: int,
-    first: int,
-) -> Integers:
-    out = np.full((queries.size, count), -1, dtype=np.int64)
-    for low in range(0, queries.size, _CHUNK):
-        part = slice(low, low + _CHUNK)
-        places = field.points[queries[part]]
-        found = [t.query(places * s, k=np.arange(1, wanted + 1))[1] for t, s in zip(trees, scales, strict=True)]
-        proposals = np.sort(np.concatenate(found, axis=1) + first, axis=1)
-        _select(field.arrays, queries[part], limits[part], proposals, out[part])
-    return out
+@dataclass(frozen=True)
+class _Forest:
+    """One tree for each metric, over the field's rows from ``first`` on."""
+
+    field: Field
+    first: int
+    scales: list[Floats]
+    trees: list[Any]
+
+    @classmethod
+    def planted(cls, field: Field, first: int, stop: int) -> "_Forest":
+        scales = _scales(field)
+        return cls(field, first, scales, [cKDTree(field.points[first:stop] * s, balanced_tree=False) for s in scales])
+
+    def search(self, queries: Integers, limits: Integers, count: int, wanted: int) -> Integers:
+        """Return (b, count) neighbours below each query's limit out of ``wanted`` proposals of each tree."""
+        out = np.full((queries.size, count), -1, dtype=np.int64)
+        ranks = np.arange(1, wanted + 1)
+        for low in range(0, queries.size, _CHUNK):
+            part = slice(low, low + _CHUNK)
+            places = self.field.points[queries[part]]
+            found = [tree.query(places * s, k=ranks)[1] for tree, s in zip(self.trees, self.scales, strict=True)]
+            proposals = np.sort(np.concatenate(found, axis=1) + self.first, axis=1)
+            _select(self.field.arrays, queries[part], limits[part], proposals, out[part])
+        return out
 
 
 @njit(cache=True)
@@ -124,41 +129,51 @@ def _distinct(proposals, row, limit, index):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _select(data, rows, limits, proposals, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (b, m) by greedy selection; ``proposals`` (b, q) are sorted along their rows."""
-    points, starts, nugget, variance, rate, degree = data
+    points, starts, nugget, shape = data
     m, size = out.shape[1], proposals.shape[1] + 1
+    index, lines = np.zeros(size, dtype=np.int64), np.zeros((2, size))
     gathered, distance = np.zeros((points.shape[1], size)), np.zeros((starts.size - 1, size))
-    term, scratch, lines = np.zeros((variance.size, size)), np.zeros((2, size)), np.zeros((2, size))
-    index, factor = np.zeros(size, dtype=np.int64), np.zeros((m, size))
-    cross, left = lines[0], lines[1]
-    total = variance.sum()
+    space = gathered, distance, np.zeros((shape[0].size, size)), np.zeros((2, size)), np.zeros((m, size))
+    left = lines[1]
     for r in range(rows.size):
         n = _distinct(proposals[r], rows[r], limits[r], index)
         if n <= m:
             out[r, :n] = index[:n]
             continue
         gather(points, index, n, rows[r], gathered)
-        distance_row(gathered, n, n, starts, distance)
-        covariance_row(distance, n, variance, rate, degree, term, scratch, cross)
         for j in range(n):
-            left[j] = total + nugget[index[j]]
+            left[j] = shape[0].sum() + nugget[index[j]]
+        _choose(n, starts, shape, space, lines, out[r])
         for t in range(m):
-            best, most = 0, -1.0
+            out[r, t] = index[out[r, t]]
+
+
+@njit(cache=True)
+def _choose(n, starts, shape, space, lines, chosen):  # type: ignore[no-untyped-def]
+    r"""Fill ``chosen`` with positions among n gathered candidates for the row gathered behind them.
+
+    ``lines`` holds each candidate's covariance with the row and its variance, both given the chosen ones: pivoted
+    Cholesky steps keep them, :math:`c_j - L_{tj} c_t / \sqrt{v_t}` and :math:`v_j - L_{tj}^2`.
+    """
+    gathered, distance, term, scratch, factor = space
+    cross, left = lines
+    floor = 1e-12 * shape[0].sum()
+    distance_row(gathered, n, n, starts, distance)
+    covariance_row(distance, n, shape, term, scratch, cross)
+    for t in range(chosen.size):
+        best = np.argmax(cross[:n] * cross[:n] / left[:n])
+        chosen[t] = best
+        column = factor[t]
+        distance_row(gathered, best, n, starts, distance)
+        covariance_row(distance, n, shape, term, scratch, column)
+        for u in range(t):
+            share = factor[u, best]
             for j in range(n):
-                gain = cross[j] * cross[j] / left[j]
-                if gain > most:
-                    best, most = j, gain
-            out[r, t] = index[best]
-            column = factor[t]
-            distance_row(gathered, best, n, starts, distance)
-            covariance_row(distance, n, variance, rate, degree, term, scratch, column)
-            for u in range(t):
-                share = factor[u, best]
-                for j in range(n):
-                    column[j] -= share * factor[u, j]
-            scale = 1.0 / math.sqrt(left[best])
-            step = cross[best] * scale
-            for j in range(n):
-                column[j] *= scale
-                cross[j] -= step * column[j]
-                left[j] = max(left[j] - column[j] * column[j], 1e-12 * total)
-            left[best] = np.inf
+                column[j] -= share * factor[u, j]
+        scale = 1.0 / math.sqrt(left[best])
+        step = cross[best] * scale
+        for j in range(n):
+            column[j] *= scale
+            cross[j] -= step * column[j]
+            left[j] = max(left[j] - column[j] * column[j], floor)
+        left[best] = np.inf

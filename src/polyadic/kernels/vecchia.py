@@ -5,10 +5,10 @@ Row :math:`i` with neighbours :math:`N`: with :math:`A = K_{NN} + \mathrm{diag}(
 conditional log densities over an ordering is Vecchia's approximation of the log likelihood (Vecchia 1988; Datta et al.
 2016, JASA 111, eq. 2-4; Katzfuss & Guinness 2021, Statist. Sci. 36). All loops are sequential: equal input, equal bits.
 
-``data`` throughout is the tuple ``points`` (N, dimensions) embedded rows, ``starts`` (K + 1,) the modes' blocks, ``nugget``
-(N,) noise variance of each row's value, ``variance`` (C,), ``rate`` and ``degree`` (C, K) as
-:func:`polyadic.kernels.matern_products.rates` returns them; ``rows`` (b,) are conditioned on ``neighbours`` (b, m), with
--1 after the last one. ``space`` is scratch, reused from row to row.
+``data`` throughout is the tuple ``points`` (N, dimensions) embedded rows, ``starts`` (K + 1,) the modes' blocks,
+``nugget`` (N,) noise variance of each row's value, and ``shape``: variances (C,), rates and degrees (C, K) as
+:func:`polyadic.kernels.matern_products.rates` returns them. ``rows`` (b,) are conditioned on ``neighbours`` (b, m),
+with -1 after the last one. ``space`` is scratch, reused from row to row.
 """
 
 import math
@@ -65,9 +65,9 @@ def _prepare(data, row, near, space):  # type: ignore[no-untyped-def]
     ``space.cross`` holds the covariances with the row, ``space.distance[p]`` and ``space.term[p]`` the pieces of each
     neighbour's (p = m: the row's) covariances with the neighbours before it.
     """
-    points, starts, nugget, variance, rate, degree = data
+    points, starts, nugget, shape = data
     matrix, cross, inverse, column, gathered, distance, term, scratch = space
-    total = variance.sum()
+    total = shape[0].sum()
     m = 0
     while m < near.size and near[m] >= 0:
         m += 1
@@ -75,7 +75,7 @@ def _prepare(data, row, near, space):  # type: ignore[no-untyped-def]
     for p in range(m + 1):
         out = cross if p == m else matrix[p]
         distance_row(gathered, p, p, starts, distance[p])
-        covariance_row(distance[p], p, variance, rate, degree, term[p], scratch, out)
+        covariance_row(distance[p], p, shape, term[p], scratch, out)
     for p in range(m):
         matrix[p, p] = total + nugget[near[p]]
         inverse[p] = matrix[p, p]
@@ -95,8 +95,8 @@ def _workspace(m, dimensions, components, modes):  # type: ignore[no-untyped-def
 @njit(cache=True)
 def weights(data, rows, neighbours):  # type: ignore[no-untyped-def]
     """Return the weights (b, m) of the neighbours' values and the conditional variances (b,) of f."""
-    points, variance, rate = data[0], data[3], data[4]
-    space = _workspace(neighbours.shape[1], points.shape[1], *rate.shape)
+    variance, rate, _ = data[3]
+    space = _workspace(neighbours.shape[1], data[0].shape[1], *rate.shape)
     cross, inverse = space[1], space[2]
     weight = np.zeros(neighbours.shape)
     spread = np.zeros(rows.size)
@@ -119,7 +119,7 @@ def log_likelihood(data, values, rows, neighbours, gradient):  # type: ignore[no
     ``gradient`` (C + C K + 1,) goes by log variance, log length scale and the noise variance itself (not its
     logarithm), which is taken as one summand of every nugget; of size 0 it is skipped.
     """
-    points, nugget, variance, rate = data[0], data[2], data[3], data[4]
+    points, nugget, (variance, rate, _) = data[0], data[2], data[3]
     space = _workspace(neighbours.shape[1], points.shape[1], *rate.shape)
     matrix, cross, inverse = space[0], space[1], space[2]
     b, a = np.zeros(cross.size), np.zeros(cross.size)
@@ -148,20 +148,20 @@ def log_likelihood(data, values, rows, neighbours, gradient):  # type: ignore[no
 @njit(cache=True)
 def _add_row(data, m, a, b, by_mean, by_spread, space, gradient):  # type: ignore[no-untyped-def]
     """Add one row's derivative: mean and spread by each covariance of the row and its neighbours."""
-    variance, rate, degree = data[3], data[4], data[5]
+    shape = data[3]
     distance, term, scratch, weight = space[5], space[6], space[7], space[3]
     diagonal = by_spread
     for p in range(m):
         for q in range(p):
             weight[q] = (2.0 * by_spread * b[p] - by_mean * a[p]) * b[q] - by_mean * b[p] * a[q]
-        add_gradient(weight, distance[p], p, rate, degree, term[p], scratch, gradient)
+        add_gradient(weight, distance[p], p, shape, term[p], scratch, gradient)
         diagonal += by_spread * b[p] * b[p] - by_mean * b[p] * a[p]
     for q in range(m):
         weight[q] = by_mean * a[q] - 2.0 * by_spread * b[q]
-    add_gradient(weight, distance[m], m, rate, degree, term[m], scratch, gradient)
+    add_gradient(weight, distance[m], m, shape, term[m], scratch, gradient)
     gradient[-1] += diagonal
-    for c in range(variance.size):
-        gradient[c] += diagonal * variance[c]
+    for c in range(shape[0].size):
+        gradient[c] += diagonal * shape[0][c]
 
 
 @njit(cache=True)
