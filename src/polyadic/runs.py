@@ -3,7 +3,9 @@
 import dataclasses
 import itertools
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,16 @@ class Plan:
                 if any(runs[member].enabled for member in members)
             ]
         return files
+
+
+def prepare_environment(source: Path) -> None:
+    """Let the jobs run the code of ``source``, where it is a folder, and the Python that runs Snakemake.
+
+    Also where its environment is not activated; a conda environment of a rule still comes before it.
+    """
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    if source.is_dir():
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH", "")]))
 
 
 def plan(config: Mapping[str, Any], folders: tuple[Path, ...] = ()) -> Plan:

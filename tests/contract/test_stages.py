@@ -17,7 +17,7 @@ from polyadic.core.stage import Stage
 
 
 def producer(stage: Stage, name: str, kind: str) -> Stage | None:
-    """Return the earlier stage of the same method that makes this input: the one of its name, else the first of its kind."""
+    """Return the earlier stage of the method that makes an input: the one of its name, else the first of its kind."""
     method = stage.name.partition(".")[0]
     earlier: list[Stage] = []
     for other in METHODS[method].stages if method in METHODS else ():

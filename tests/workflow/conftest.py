@@ -31,9 +31,11 @@ class Project:
             raise AssertionError(f"{' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
-    def snakemake(self, *words: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, *words: str, cores: int = 2, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run snakemake with some cores."""
-        return self.run("snakemake", "--cores", str(cores), *words, check=check)
+        return self.run("snakemake", "--cores", str(cores), *words, check=check, **environment)
 
     def planned(self, *words: str) -> dict[str, int]:
         """Return how often each rule would run now, by a dry run."""

@@ -1,6 +1,5 @@
-"""Helpers that every rule file uses: settings(), code(), dataset(), sweep(), targets()."""
+"""Helpers of all the rule files. settings(), code(), dataset(), sweep(), targets()."""
 
-import os
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -8,14 +7,12 @@ from snakemake.exceptions import WorkflowError
 SOURCE = Path(workflow.basedir) / "src"
 if SOURCE.is_dir():  # the code that is digested is the code that runs, whatever else is installed
     sys.path.insert(0, str(SOURCE))
-    paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-# Stages run with the Python that runs Snakemake, also where its environment is not activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 from polyadic.core.digest import code_digest
 from polyadic.core.errors import InputError
-from polyadic.runs import plan
+from polyadic.runs import plan, prepare_environment
+
+prepare_environment(SOURCE)
 
 try:
     PLAN = plan(config, (Path(), Path(workflow.basedir)))
@@ -36,6 +33,11 @@ def settings(method, stage):
 def code(module):
     """Return the digest of the code that a module runs: a `params` entry, so that edits rerun it."""
     return code_digest(f"polyadic.{module}")
+
+
+def section(wildcards):
+    """Return the checked section of datasets.yaml."""
+    return found(PLAN.dataset, wildcards.dataset)
 
 
 def dataset(method):

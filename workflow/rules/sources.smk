@@ -1,11 +1,6 @@
 """Ingestion. Input: the files that datasets.yaml names. Output: resources/{dataset}.nc."""
 
 
-def section(wildcards):
-    """Return the checked section of datasets.yaml."""
-    return found(PLAN.dataset, wildcards.dataset)
-
-
 rule ingest:
     input:
         files=lambda wildcards: section(wildcards).files,
