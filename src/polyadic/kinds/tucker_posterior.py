@@ -22,7 +22,7 @@ def _faults(ds: xr.Dataset) -> list[str]:
     if not modes(ds):
         return ["attribute 'modes' names no mode"]
     cores = [tuple(f"rank_{mode}" for mode in modes(ds)), ("component",)]
-    wanted = {name: cores for name in ("core", "core_variance")}
+    wanted = dict.fromkeys(("core", "core_variance"), cores)
     for mode in modes(ds):
         wanted |= {f"factor_{mode}{s}": [(mode, function_dimension(ds, mode))] for s in ("", "_variance")}
     faults = [f"{name!r} is missing" for name in wanted if name not in ds]
