@@ -194,7 +194,17 @@ def prior_covariance(log_parameters: Array, points: Points, distance: Array) -> 
 
 @dataclass(frozen=True)
 class DenseSolution:
-    """What :func:`solve` finds: ``mean`` (D, G), ``covariance`` (D, G, G), ``weight`` (D, G), ``reduction`` and ``evidence``."""
+    """What :func:`solve` finds.
+
+    Attributes
+    ----------
+    mean, covariance
+        Marginal moments, (D, G) and (D, G, G).
+    weight, reduction
+        ``alpha`` (D, G) and ``N`` (G, D, G, D).
+    evidence
+        log Z.
+    """
 
     mean: Array
     covariance: Array

@@ -1,7 +1,7 @@
 """One interface over the two kinds of mode: a coordinate (state space) and points (dense).
 
-A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and moves
-the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
+A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and
+moves the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
 """
 
 from collections.abc import Callable

@@ -58,7 +58,7 @@ def test_draws_have_the_predictive_moments_and_join_rows(model):
 
 
 def test_error_of_an_area_mean_is_covered_by_draws():
-    """The mean over a grid of planted fields lies in its 90 % band, which independent errors would make far too narrow."""
+    """The mean over a grid of planted fields lies in its 90 % band; independent errors would make it far too narrow."""
     grid = np.stack(np.meshgrid(np.linspace(0, 10, 15), np.linspace(0, 5, 8)), axis=-1).reshape(-1, 2)
     truth = (3 + np.sin(grid[:, 0]) * (1 + 0.5 * np.cos(grid[:, 1])) + 0.3 * grid[:, 1]).mean()
     inside = []
