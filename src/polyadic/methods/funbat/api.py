@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from polyadic.kernels import mode_process, tucker_model
 from polyadic.kernels.tucker_model import TuckerModel
@@ -118,8 +118,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.residual != "none":
             raise ValueError(f"residual={self.residual!r}: only 'none' is available")
-        table, values = check_X_y(X, y, dtype=np.float64, y_numeric=True)
-        self.n_features_in_ = table.shape[1]
+        table, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
         rank = self.rank if isinstance(self.rank, int | np.integer) else tuple(self.rank)
@@ -144,10 +143,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check(self, X: ArrayLike) -> Array:
         check_is_fitted(self, "model_")
-        table = np.asarray(check_array(X, dtype=np.float64))
-        if table.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {table.shape[1]} columns; the model was fitted on {self.n_features_in_} features")
-        return table
+        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the mean of a new y (n,), with ``return_std`` also its standard deviation (n,).
