@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from polyadic.kernels import dense_prediction
 from polyadic.kernels import dense_process as dp
 
 
@@ -60,10 +61,10 @@ def test_prediction_and_draws_equal_dense_conditioning():
     state = dp.DensePosterior(points, theta, np.zeros(2, dtype=int), found.weight, found.reduction)
     new, z = np.r_[points.coordinates[2:3], [[37.0, -104.0]]], np.r_[points.covariates[2:3], [[3000.0]]]
     mean, C, _ = joint(points, theta, precision, shift, new, z)
-    got_mean, got = dp.predict(state, new, z)
+    got_mean, got = dense_prediction.predict(state, new, z)
     np.testing.assert_allclose(got_mean, mean[:, 8:].T, atol=1e-9)
     np.testing.assert_allclose(got, np.einsum("rdsd->drs", C[:, 8:, :, 8:]), atol=1e-9)
-    draws = dp.sample(state, new, z, 20000, np.random.default_rng(0)).reshape(20000, -1)
+    draws = dense_prediction.sample(state, new, z, 20000, np.random.default_rng(0)).reshape(20000, -1)
     truth = C[:, 8:, :, 8:].transpose(1, 0, 3, 2).reshape(4, 4)
     np.testing.assert_allclose(np.cov(draws.T), truth, atol=0.03 * truth.max())
 

@@ -6,34 +6,43 @@ import pytest
 from polyadic.kernels import functional_tucker, tucker_model, tucker_noise
 
 
-def planted(seed=0, n=600, noise=0.05):
-    """A rank-(2, 1) surface with main effects, on scattered points, and its noise-free truth."""
+def planted(seed=0, n=240, noise=0.05, interaction=0.15):
+    """A surface of two functions a mode with main effects, on scattered points of a fine grid, and its truth."""
     rng = np.random.default_rng(seed)
-    X = rng.uniform(0, 10, (n, 3)).round(1)
+    X = np.rint(4 * rng.uniform(0, 10, (n, 3))) / 4
     a, b, c = X.T
-    f = 1 + np.sin(a) + 0.5 * np.cos(0.7 * b) + np.sin(a) * np.cos(0.5 * c) + 0.3 * a / 10 * np.sin(b)
+    f = 1 + np.sin(a) + 0.5 * np.cos(0.7 * b) + np.sin(a) * np.cos(0.5 * c) + interaction * (a - 5) * np.sin(b)
     return X, f + noise * rng.normal(size=n), f
 
 
-def fitted(X, y, rank=2, kernels="auto", tolerance=1e-4, **settings):
+def fitted(X, y, rank=2, kernels="auto", tolerance=1e-3, **settings):
     return tucker_model.fit_model(
         X, y, tucker_model.layout_of(X, None, (), kernels, rank), tolerance=tolerance, **settings
     )
 
 
 def test_planted_surface_is_recovered_below_the_noise():
-    X, y, f = planted()
-    model = fitted(X[:450], y[:450])
-    mean, variance = tucker_model.latent_moments(model, X[450:])
-    assert np.sqrt(np.mean((mean - f[450:]) ** 2)) < 0.05
+    """Error below the noise, noise within 15 %, and 90 % bands of the surface near that."""
+    X, y, f = planted(n=450)
+    model = fitted(X[:330], y[:330])
+    mean, variance = tucker_model.latent_moments(model, X[330:])
+    assert np.sqrt(np.mean((mean - f[330:]) ** 2)) < 0.04
     assert model.scale * model.posterior.noise_variance**0.5 == pytest.approx(0.05, rel=0.15)
-    assert 0.75 < np.mean(abs(mean - f[450:]) < 1.645 * np.sqrt(variance)) < 0.99
+    assert 0.82 < np.mean(abs(mean - f[330:]) < 1.645 * np.sqrt(variance)) < 0.98
+
+
+@pytest.mark.xfail(strict=True, reason="a function that starts weak is pruned: a local optimum below the planted one")
+def test_weak_interaction_survives():
+    """At a fifth of the strength the second function of b, rms 0.06, is lost and its field counted as noise."""
+    X, y, _ = planted(n=450, interaction=0.03)
+    model = fitted(X, y)
+    assert tucker_model.relevances(model)[1].min() > 0.05
 
 
 @pytest.mark.parametrize("settings", [{}, {"noise": "student"}, {"core": "cp"}, {"core": "cp", "noise": "student"}])
 def test_bound_never_falls(settings):
     X, y, _ = planted(noise=0.3)
-    bound = fitted(X, y, tolerance=0.0, max_iterations=12, **settings).posterior.bound
+    bound = fitted(X, y, tolerance=0.0, max_iterations=10, **settings).posterior.bound
     assert np.diff(bound).min() > -1e-7 * abs(bound[-1])
 
 
@@ -58,40 +67,44 @@ def test_bound_stays_below_the_exact_evidence_of_a_one_mode_model():
 
 def test_useless_functions_are_pruned():
     rng = np.random.default_rng(0)
-    X = rng.uniform(0, 1, (500, 2))
-    y = np.sin(6 * X[:, 0]) * np.cos(4 * X[:, 1]) + 0.05 * rng.normal(size=500)
+    X = rng.integers(0, 50, (300, 2)) / 50
+    y = np.sin(6 * X[:, 0]) * np.cos(4 * X[:, 1]) + 0.05 * rng.normal(size=300)
     found = tucker_model.relevances(fitted(X, y, rank=3))
     assert [int((strength > 1e-3).sum()) for strength in found] == [1, 1]
 
 
-def test_order_of_rows_and_of_modes_does_not_matter():
-    X, y, _ = planted(n=300)
-    rows = np.random.default_rng(1).permutation(300)
-    new = X[:20] + 0.03
-    plain = tucker_model.latent_moments(fitted(X, y), new)
-    shuffled = tucker_model.latent_moments(fitted(X[rows], y[rows]), new)
+def test_order_of_rows_does_not_matter():
+    X, y, _ = planted()
+    rows, new = np.random.default_rng(1).permutation(y.size), X[:20] + 0.03
+    plain = tucker_model.latent_moments(fitted(X, y, max_iterations=8), new)
+    shuffled = tucker_model.latent_moments(fitted(X[rows], y[rows], max_iterations=8), new)
     np.testing.assert_allclose(plain, shuffled, rtol=1e-5, atol=1e-7)
-    turned = tucker_model.latent_moments(fitted(X[:, [2, 0, 1]], y, tolerance=1e-6), new[:, [2, 0, 1]])
-    settled = tucker_model.latent_moments(fitted(X, y, tolerance=1e-6), new)
+
+
+def test_order_of_modes_does_not_matter_once_settled():
+    X, y, _ = planted()
+    new = X[:20] + 0.03
+    settled = tucker_model.latent_moments(fitted(X, y, tolerance=1e-5), new)
+    turned = tucker_model.latent_moments(fitted(X[:, [2, 0, 1]], y, tolerance=1e-5), new[:, [2, 0, 1]])
     np.testing.assert_allclose(settled[0], turned[0], atol=0.03)
 
 
 def test_shift_and_unit_of_y_change_predictions_alike():
-    X, y, _ = planted(n=300)
-    plain = tucker_model.latent_moments(fitted(X, y), X)
-    scaled = tucker_model.latent_moments(fitted(X, 100 * y - 7), X)
+    X, y, _ = planted()
+    plain = tucker_model.latent_moments(fitted(X, y, max_iterations=6), X)
+    scaled = tucker_model.latent_moments(fitted(X, 100 * y - 7, max_iterations=6), X)
     np.testing.assert_allclose(scaled[0], 100 * plain[0] - 7, rtol=1e-5)
     np.testing.assert_allclose(scaled[1], 1e4 * plain[1], rtol=1e-3)
 
 
 def test_same_seed_gives_the_same_bytes():
-    X, y, _ = planted(n=200)
-    a, b = fitted(X, y, seed=3), fitted(X, y, seed=3)
+    X, y, _ = planted(n=150)
+    a, b = (fitted(X, y, seed=3, max_iterations=3) for _ in range(2))
     assert a.posterior.core.mean.tobytes() == b.posterior.core.mean.tobytes()
 
 
 def test_sums_in_chunks_equal_sums_at_once(monkeypatch):
-    X, y, _ = planted(n=300)
+    X, y, _ = planted()
     whole = tucker_model.latent_moments(fitted(X, y, max_iterations=4), X)
     monkeypatch.setattr(functional_tucker, "CHUNK", 900)
     parts = tucker_model.latent_moments(fitted(X, y, max_iterations=4), X)
@@ -107,8 +120,8 @@ def test_noise_free_surface_is_fitted_to_rounding():
 
 
 def test_student_noise_shrugs_off_outliers():
-    X, y, f = planted(n=600)
-    y[::10] += 5 * np.random.default_rng(2).standard_normal(60)
+    X, y, f = planted(n=400)
+    y[::10] += 5 * np.random.default_rng(2).standard_normal(40)
     errors = {}
     for noise in ("gaussian", "student"):
         mean, _ = tucker_model.latent_moments(fitted(X, y, noise=noise), X)
@@ -118,13 +131,21 @@ def test_student_noise_shrugs_off_outliers():
 
 def test_linear_drift_recovers_its_slope():
     X, y, _ = planted()
-    z = np.random.default_rng(5).normal(size=600)
+    z = np.random.default_rng(5).normal(size=y.size)
     table = np.c_[X, z]
     layout = tucker_model.layout_of(table, None, (3,), "auto", 2)
     assert layout.drift == (3,)
     model = tucker_model.fit_model(table, y + 2 * z, layout)
     slope = model.scale * model.posterior.drift_mean[0] / model.drift_scale[0]
     assert slope == pytest.approx(2, abs=0.02)
+
+
+def test_a_covariate_belongs_to_the_coarsest_mode_it_is_a_function_of():
+    """Elevation is a function of place, and of times that never repeat; only the place may own it."""
+    place, time = np.tile(np.arange(5.0), 8), np.arange(40.0)
+    table = np.c_[time, place, place**2]
+    assert tucker_model.layout_of(table, None, (2,), "auto", 1).covariates == ((), (2,))
+    assert tucker_model.layout_of(table[:, [0, 2]], None, (1,), "auto", 1).drift == (1,)
 
 
 def test_student_quantiles_are_those_of_the_t_distribution():

@@ -6,11 +6,12 @@ r"""Variational Bayes for a Tucker or CP model whose factors are Gaussian proces
 The posterior is approximated by :math:`q(w) \prod_k q(u^k)`, all Gaussian: the functions of a mode are joint, so is the
 core. Each step maximises the evidence lower bound in one factor, so the bound never falls; hyperparameters climb the
 evidence of their mode's Gaussian problem; the noise precision has a closed form. The scale shared by core and functions
-is not left to drift: after each core update every function takes up the root mean square of its slice of the core, which
-is the exact maximiser of the bound along that direction. As the prior of the core is standard normal, the variances of
+is not left to drift: after each core update every function takes up the root mean square of its slice of the core, the
+exact maximiser of the bound along that direction. As the prior of the core is standard normal, the variances of
 the functions play the part of automatic relevance determination: those of useless functions go to zero.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -147,7 +148,7 @@ class Sums:
         self.step = max(1, CHUNK // wide)
         self.kept: tuple[Array, Array] | None = None
 
-    def chunks(self):  # type: ignore[no-untyped-def]
+    def chunks(self) -> Iterator[tuple[slice, Array, Array]]:
         """Yield slices of indexes with their ``G`` and ``g``."""
         D = self.entries.start.size - 1
         for first in range(0, D, self.step):

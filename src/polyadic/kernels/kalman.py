@@ -29,7 +29,8 @@ def forward_pass(A, Q, P0, H, low, high, which, precision, shift):  # type: igno
 
     Shapes: A, Q (gaps, n, n); P0 (n, n); H (R, n); low, high (n,); which (D - 1,); precision (D, R, R); shift (D, R).
     With S = H P H^T and L L^T = precision: G = L (I + L^T S L)^-1 L^T, innovation (I + precision S)^-1 (shift -
-    precision H m), filtered mean m + P H^T innovation, covariance P - P H^T G H P. O(D n^2 (b + R)) for blocks of size b.
+    precision H m), filtered mean m + P H^T innovation, covariance P - P H^T G H P.
+    O(D n^2 (b + R)) for blocks of size b.
     """
     D, R = shift.shape
     n = P0.shape[0]
@@ -166,7 +167,7 @@ def _gradient(A, low, high, r, N, m, P, by_transition, by_noise):  # type: ignor
 @njit(cache=True)
 def simulate(A, roots, root0, H, low, high, which, noise):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Return one draw of the functions from the prior, (D, R), from standard normal ``noise`` (D, n)."""
-    D, n = noise.shape
+    D = noise.shape[0]
     out = np.zeros((D, H.shape[0]))
     x = root0 @ noise[0]
     out[0] = H @ x

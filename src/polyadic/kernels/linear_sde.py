@@ -195,7 +195,7 @@ def matern_system(order: int, rate: float, gaps: Array) -> tuple[Array, Array, A
     stationary = spectral * sum(
         full[a + b] * np.outer(response[a], response[b]) for a in range(size) for b in range(size)
     )
-    return transition, noise, stationary
+    return np.asarray(transition), noise, np.asarray(stationary)
 
 
 def harmonic_weights(roughness: float) -> Array:

@@ -1,7 +1,7 @@
 """One interface over the two kinds of mode: a coordinate (state space) and points (dense).
 
-A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and moves
-the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
+A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and
+moves the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from polyadic.kernels import dense_process, linear_sde, state_space
+from polyadic.kernels import dense_prediction, dense_process, linear_sde, state_space
 from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.state_space import AxisPosterior
 
@@ -213,7 +213,7 @@ def predict(state: Posterior, coordinates: Array, covariates: Array) -> tuple[Ar
     """Return mean (n, R) and covariance (n, R, R) of the functions at coordinates (n, columns)."""
     if isinstance(state, AxisPosterior):
         return state_space.predict(state, coordinates[:, 0])
-    return dense_process.predict(state, coordinates, covariates)
+    return dense_prediction.predict(state, coordinates, covariates)
 
 
 def sample(
@@ -222,7 +222,7 @@ def sample(
     """Return joint draws (count, n, R) of the functions at distinct coordinates (n, columns)."""
     if isinstance(state, AxisPosterior):
         return state_space.sample(state, coordinates[:, 0], count, generator)
-    return dense_process.sample(state, coordinates, covariates, count, generator)
+    return dense_prediction.sample(state, coordinates, covariates, count, generator)
 
 
 def scan_lengths(prior: Prior, log_parameters: Array, precision: Array, shift: Array) -> Array:

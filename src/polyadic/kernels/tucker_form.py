@@ -2,10 +2,11 @@ r"""The algebra of a Tucker or CP core with uncertain factors: from sums over en
 
 A model has ``K`` modes; mode k carries ``F_k`` functions, of which some are fixed at the constant one. With
 :math:`\phi_n` the products of function values at entry n (all combinations: Tucker; matched: CP), the mean is
-:math:`f_n = w^T \phi_n`. Second moments :math:`E[u u^T]` are kept as upper triangles of ``v = F(F+1)/2`` numbers. For each
-index d of mode k the sums over its entries
+:math:`f_n = w^T \phi_n`. Second moments :math:`E[u u^T]` are kept as upper triangles of ``v = F(F+1)/2`` numbers. For
+each index d of mode k the sums over its entries
 
-.. math:: G_d = \sum_{n \in d} \bigotimes_{l \ne k} E[u^l u^{lT}], \qquad g_d = \sum_{n \in d} y_n \bigotimes_{l \ne k} E[u^l]
+.. math:: G_d = \sum_{n \in d} \bigotimes_{l \ne k} E[u^l u^{lT}], \qquad
+          g_d = \sum_{n \in d} y_n \bigotimes_{l \ne k} E[u^l]
 
 serve the message to the mode *and* the normal equations of the core, so entries are read once a mode and sweep.
 """
@@ -46,7 +47,7 @@ class Form:
 
 
 def tucker_form(ranks: tuple[int, ...]) -> Form:
-    """Return a full core over the ``rank`` functions of each mode and the constant, which carries means and main effects.
+    """Return a full core over the ``rank`` functions of each mode and the constant, which carries the main effects.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def cp_form(rank: int, modes: int) -> Form:
 
 
 def pairs(size: int) -> tuple[Index, Index]:
-    """Return rows and columns of the upper triangle of a symmetric matrix, in the order of the stored second moments."""
+    """Return rows and columns of the upper triangle of a symmetric matrix, in the order they are stored in."""
     rows, columns = np.triu_indices(size)
     return rows.astype(np.int64), columns.astype(np.int64)
 

@@ -78,8 +78,8 @@ def layout_of(
 ) -> Layout:
     """Return how the columns of a table enter a model.
 
-    A covariate belongs to the first mode of whose unique indexes it is a function (elevation: of place); otherwise it is
-    a linear drift.
+    A covariate belongs to the mode of fewest unique indexes of which it is a function (elevation: of place), if these
+    repeat at least twice on average; otherwise it is a linear drift.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def layout_of(
 
     Examples
     --------
-    >>> table = np.array([[40.0, -105.0, 1600.0, 0.0], [39.0, -106.0, 2700.0, 0.0], [40.0, -105.0, 1600.0, 1.0]])
+    >>> table = np.array([[40.0, -105.0, 1600.0, 0.0], [39.0, -106.0, 2700.0, 0.0]] * 2)
     >>> found = layout_of(table, ((0, 1), (3,)), (2,), ("sphere", "matern12"), 2)
     >>> found.covariates, found.kernels
     (((2,), ()), ('sphere matern32', 'matern12'))
@@ -113,8 +113,8 @@ def layout_of(
     used = [column for mode in modes for column in mode] + [int(column) for column in covariates]
     if not modes or not all(modes) or len(set(used)) != len(used) or not all(0 <= column < columns for column in used):
         raise ValueError(
-            f"modes={modes} with covariates={tuple(covariates)}: each column of X (0 to {columns - 1}) may be used once, "
-            "and a mode needs a column"
+            f"modes={modes} with covariates={tuple(covariates)}: each column of X (0 to {columns - 1}) may be "
+            "used once, and a mode needs a column"
         )
     owners = [_owner(X, modes, column) for column in covariates]
     attached = tuple(
@@ -122,7 +122,7 @@ def layout_of(
     )
     drift = tuple(int(c) for c, owner in zip(covariates, owners, strict=True) if owner is None)
     names = ("auto",) * len(modes) if kernels == "auto" else tuple(np.atleast_1d(kernels).tolist())
-    ranks = (int(rank),) * len(modes) if np.ndim(rank) == 0 else tuple(int(r) for r in np.atleast_1d(rank))
+    ranks = tuple(int(r) for r in (np.repeat(rank, len(modes)) if np.ndim(rank) == 0 else np.asarray(rank)))
     for label, given in (("kernels", names), ("rank", ranks)):
         if len(given) != len(modes):
             raise ValueError(f"{label}={given}: {len(modes)} modes need as many, one a mode")
@@ -133,11 +133,12 @@ def layout_of(
 
 
 def _owner(X: Array, modes: tuple[tuple[int, ...], ...], column: int) -> int | None:
+    counts = {}
     for k, mode in enumerate(modes):
         _, first, where = np.unique(X[:, list(mode)], axis=0, return_index=True, return_inverse=True)
-        if np.array_equal(X[first, column][where.ravel()], X[:, column]):
-            return k
-    return None
+        if 2 * first.size <= X.shape[0] and np.array_equal(X[first, column][where.ravel()], X[:, column]):
+            counts[k] = first.size
+    return min(counts, key=counts.__getitem__) if counts else None
 
 
 def _kernel(name: str, mode: tuple[int, ...], covariates: tuple[int, ...]) -> str:
@@ -157,8 +158,8 @@ def _prior(X: Array, layout: Layout, k: int) -> tuple[Prior, NDArray[np.int32]]:
         return AxisPrior(geometry, np.ascontiguousarray(unique[:, 0])), where.ravel().astype(np.int32)
     if unique.shape[0] > LARGEST_PLACE:
         raise ValueError(
-            f"mode {k} (columns {layout.modes[k]}) has {unique.shape[0]} distinct points; at most {LARGEST_PLACE} can be "
-            "solved densely: make each column its own mode, or round the coordinates"
+            f"mode {k} (columns {layout.modes[k]}) has {unique.shape[0]} distinct points; at most {LARGEST_PLACE} "
+            "can be solved densely: make each column its own mode, or round the coordinates"
         )
     points = dense_process.points_of(kernel, geometry, unique, X[first][:, extra])
     distance = dense_process.distances(geometry, unique, unique)
@@ -294,8 +295,8 @@ def _distinct(layout: Layout, X: Array, k: int) -> tuple[Array, NDArray[np.int64
 def predictive_mean(model: TuckerModel, X: Array) -> tuple[Array, Array]:
     """Return mean and standard deviation of a new y, shapes (n,).
 
-    With a log link these are the log-normal moments; with a log link and Student-t noise no moment exists, and the median
-    and half the central 68 % interval stand in.
+    With a log link these are the log-normal moments; with a log link and Student-t noise no moment exists, and the
+    median and half the central 68 % interval stand in.
     """
     mean, variance = latent_moments(model, X)
     noise, degrees = model.posterior.noise_variance * model.scale**2, model.posterior.degrees

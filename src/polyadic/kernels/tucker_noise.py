@@ -1,9 +1,9 @@
 r"""How entries meet the model: a linear drift in covariates, and Gaussian or Student-t noise.
 
 Student-t noise is a scale mixture, :math:`\epsilon_n \sim N(0, \sigma^2 / \lambda_n)`,
-:math:`\lambda_n \sim Gamma(\nu/2, \nu/2)`. With :math:`e_n = E (y_n - f_n)^2` the best :math:`q(\lambda_n)` has mean
-:math:`(\nu + 1) / (\nu + e_n / \sigma^2)`, and leaves in the bound the Student-t log density with :math:`e_n` in the place
-of the squared residual; scale and degrees of freedom maximise that.
+:math:`\lambda_n \sim Gamma(\nu/2, \nu/2)`. With :math:`e_n = E (y_n - f_n)^2` the best :math:`q(\lambda_n)` has
+mean :math:`(\nu + 1) / (\nu + e_n / \sigma^2)`, and leaves in the bound the Student-t log density with :math:`e_n` in
+the place of the squared residual; scale and degrees of freedom maximise that.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Observation:
-    """Posterior of the drift, (q,) and (q, q), its divergence from the prior, its summed variance, degrees of freedom."""
+    """Posterior of the drift, its divergence from the prior and summed variance; degrees of freedom of the noise."""
 
     mean: Array = field(default_factory=lambda: np.zeros(0))
     covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
@@ -53,7 +53,7 @@ def fit_drift(residual: Array, drift: Array, weight: Array, noise: float) -> Obs
     covariance = np.linalg.inv((drift * weight[:, None]).T @ drift / noise + np.eye(q))
     mean = covariance @ (drift.T @ (weight * residual)) / noise
     divergence = (np.trace(covariance) + mean @ mean - q - np.linalg.slogdet(covariance)[1]) / 2
-    return Observation(mean, covariance, float(divergence))
+    return Observation(np.asarray(mean), np.asarray(covariance, dtype=np.float64), float(divergence))
 
 
 def fit_student(square: Array, variance: float, degrees: float) -> tuple[float, float, Array, float]:
@@ -94,7 +94,7 @@ def _constant(nu: float) -> float:
 
 
 def mixture_scales(degrees: float, count: int = 32) -> Array:
-    """Return ``count`` equally likely values of 1/lambda: Student-t noise as a mixture of normals of these variances."""
+    """Return ``count`` equally likely values of 1/lambda: Student-t noise is a mixture of such normals."""
     if np.isinf(degrees):
         return np.ones(1)
     return np.asarray(1.0 / gamma.ppf((np.arange(count) + 0.5) / count, degrees / 2, scale=2 / degrees))

@@ -1,10 +1,12 @@
 r"""Deterministic first values for the functions of a Tucker model.
 
 Smooth functions (cosines of a coordinate, monomials of places and covariates) come first. Then each mode in turn, the
-finest first, is regressed index by index on the products of the others' functions, and the leading left singular vectors
-of the coefficients, weighted by how much they explain, replace its functions: a higher-order singular value
+finest first, is regressed index by index on the products of the others' functions, and the leading left singular
+vectors of the coefficients, weighted by how much they explain, replace its functions: a higher-order singular value
 decomposition for scattered entries.
 """
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +77,7 @@ def _binned(
         return fallback
     edges = np.unique(np.searchsorted(entries.start, np.arange(bins + 1) * N // bins))
     coarse = Entries(entries.order, entries.start[edges], entries.others)
-    knots = np.array([prior.knots[low:high].mean() for low, high in zip(edges[:-1], edges[1:], strict=True)])
+    knots = np.array([prior.knots[low:high].mean() for low, high in pairwise(edges)])
     functions = list(functions)
     functions[mode] = np.zeros((knots.size, fallback.shape[1]))
     found = _leading(wide, mode, coarse, value, functions)

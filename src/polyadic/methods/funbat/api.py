@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from polyadic.kernels import mode_process, tucker_model
 from polyadic.kernels.tucker_model import TuckerModel
@@ -118,15 +118,14 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.residual != "none":
             raise ValueError(f"residual={self.residual!r}: only 'none' is available")
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
-        self.n_features_in_ = X.shape[1]
+        table, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
         rank = self.rank if isinstance(self.rank, int | np.integer) else tuple(self.rank)
-        layout = tucker_model.layout_of(X, modes, tuple(self.covariates), kernels, rank)
+        layout = tucker_model.layout_of(table, modes, tuple(self.covariates), kernels, rank)
         return self._take(
             tucker_model.fit_model(
-                X, y, layout, self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance
+                table, values, layout, self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance
             )
         )
 
@@ -144,18 +143,15 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check(self, X: ArrayLike) -> Array:
         check_is_fitted(self, "model_")
-        X = check_array(X, dtype=np.float64)
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} columns; the model was fitted on {self.n_features_in_} features")
-        return np.asarray(X)
+        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the mean of a new y (n,), with ``return_std`` also its standard deviation (n,).
 
         With a log link and Student-t noise, whose moments do not exist, the median and half the central 68 % interval.
         """
-        X = self._check(X)
-        mean, deviation = tucker_model.predictive_mean(self.model_, X)
+        table = self._check(X)
+        mean, deviation = tucker_model.predictive_mean(self.model_, table)
         return (mean, deviation) if return_std else mean
 
     def predict_quantiles(self, X: ArrayLike, q: ArrayLike) -> Array:
@@ -163,15 +159,15 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
         if not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q={levels.tolist()}: levels must lie strictly between 0 and 1")
-        X = self._check(X)
-        return tucker_model.predictive_quantiles(self.model_, X, levels)
+        table = self._check(X)
+        return tucker_model.predictive_quantiles(self.model_, table, levels)
 
     def sample(self, X: ArrayLike, n: int = 1, seed: int = 0) -> Array:
         """Return ``n`` joint posterior draws of the noise-free field at the rows of X, shape (n, rows)."""
-        X = self._check(X)
-        return tucker_model.draws(self.model_, X, n, seed)
+        table = self._check(X)
+        return tucker_model.draws(self.model_, table, n, seed)
 
     def log_density(self, X: ArrayLike, y: ArrayLike) -> Array:
         """Return the log predictive density of each y (n,), in its own units."""
-        X = self._check(X)
-        return tucker_model.log_density(self.model_, X, np.asarray(y, dtype=np.float64))
+        table = self._check(X)
+        return tucker_model.log_density(self.model_, table, np.asarray(y, dtype=np.float64))
