@@ -69,6 +69,8 @@ GOOD = "40,8,2020-01-01,1\n"
         (HEAD + GOOD, {"indexes": ["lat", "dat"]}, r"setting indexes names 'dat', .* did you mean 'date'\?"),
         (HEAD + GOOD, {"covariates": ["elevation"]}, "names elevation, but no elevation is recognised among lat, lon"),
         (HEAD + GOOD, {"select": {"vale": 1}}, r"setting select names 'vale', .* did you mean 'value'\?"),
+        (HEAD + GOOD, {"scale": {"vaule": 0.1}}, r"'scale' names 'vaule', which is not read; did you mean 'value'\?"),
+        ("a,a (K),lat,lon\n1,2,3,4\n", {"values": ["a", "a (K)"]}, "two of the columns a, a .K. would get one name"),
         (HEAD + GOOD, {"time_zone": "Mars/Olympus"}, "'time_zone' must be a zone such as Asia/Shanghai"),
         (HEAD + GOOD, {"minimum": 5, "maximum": 1}, "'minimum' 5 is above 'maximum' 1"),
         (HEAD + GOOD, {"values": ["value", "value"]}, "name 'value' twice"),

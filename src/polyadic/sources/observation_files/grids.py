@@ -16,7 +16,7 @@ from polyadic.sources.observation_files import columns
 from polyadic.sources.observation_files.cleaning import Array
 from polyadic.sources.observation_files.columns import Layout
 from polyadic.sources.observation_files.settings import ObservationsConfig
-from polyadic.sources.observation_files.tables import Places
+from polyadic.sources.observation_files.tables import PLACE, Places
 
 KEPT = ("title", "institution", "source", "references", "license")
 """Global attributes that go with the data."""
@@ -86,7 +86,8 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
         maps = _ragged(ds)
         names = _named(ds)
         where = str(path)
-        roles = columns.find_roles(names, cfg, where, _hints(ds, names))
+        own = cfg if sites is None else columns.limited(cfg, names, PLACE)
+        roles = columns.find_roles(names, own, where, _hints(ds, names))
         roles = {role: found for role, found in roles.items() if role not in ("parameter", "units")}
         if "time" not in roles | cfg.columns:
             roles.update([("time", (name,)) for name in _since(ds, names)[:1]])
@@ -103,7 +104,7 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
             ds, [*measured, *(c for n, joined in draft.coordinates.items() if n != "time" for c in joined)], path
         )
         layout = Layout(roles, {columns.variable_name(name): name for name in measured}, indexes, covariates)
-        columns.refuse_equal_names(layout, len(measured), where)
+        columns.refuse_equal_names(layout, measured, where)
         return Grid(path, layout, _attributes(ds, layout), dims, maps)
 
 
@@ -111,8 +112,7 @@ def has_place(path: Path, cfg: ObservationsConfig) -> bool:
     """Return whether a file has latitude and longitude of its own."""
     with opened(path) as ds:
         names = _named(ds)
-        given = {role: name for role, name in cfg.columns.items() if name in ("", *names)}
-        roles = columns.find_roles(names, ObservationsConfig(columns=given), str(path), _hints(ds, names))
+        roles = columns.find_roles(names, columns.limited(cfg, names), str(path), _hints(ds, names))
         return {"latitude", "longitude"} <= set(roles)
 
 
