@@ -33,7 +33,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "station": _words(
         "station station_id stationid station_code stationcode station_name site site_id siteid site_code"
         " site_name location_id locationid location sta wmo wmo_id wban usaf ghcn_id coop_id platform platform_id"
-        " id name code"
+        " gauge gauge_id stn buoy id name code"
     ),
     "parameter": _words("parameter parameter_name pollutant element variable param species"),
     "units": _words("units unit units_of_measure uom"),
