@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import traceback
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +61,20 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             path, engine=engine, decode_times=False, decode_timedelta=False, decode_coords=False, cache=False
         )
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+        _release(error)
         raise InputError(_unreadable(path, error)) from error
     try:
         with ds:
             yield ds
     except (OSError, RuntimeError) as error:
         raise InputError(_unreadable(path, error)) from error
+
+
+def _release(error: Exception) -> None:
+    """Close the file that a failed opening holds: SciPy keeps it, and warns of its buffer whenever it is collected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traceback.clear_frames(error.__traceback__)
 
 
 def _unreadable(path: Path, error: Exception) -> str:
