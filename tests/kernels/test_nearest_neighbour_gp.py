@@ -124,7 +124,7 @@ def test_exponential_is_exact_to_rounding():
 
 @pytest.mark.parametrize(("neighbours", "shift", "growth"), [(20, 0.30, 1.05), (80, 0.12, 1.007)])
 def test_few_neighbours_come_close_to_the_dense_prediction(neighbours, shift, growth):
-    """Of 500: the mean moves by a share of the standard error (0.24; 0.09), which grows (3.7 %; 0.4 %), never shrinks."""
+    """Of 500: the mean moves by 0.24 (0.09) standard errors, which grow by 3.7 % (0.4 %) and never shrink."""
     gp, new = process(500, 8, neighbours), rows(100, 9)
     mean, variance = nngp.predict(gp, new)
     exact, cov = dense(gp, new)

@@ -1,0 +1,94 @@
+"""Fit a functional Tucker model to the training rows.
+
+``python -m polyadic.methods.funbat.fit --observations split.nc --config '{"rank": 6}' --out posterior.nc``
+"""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from polyadic.core import progress
+from polyadic.core.config import setting
+from polyadic.core.stage import stage
+from polyadic.kinds import observations as kind
+from polyadic.kinds import tucker_posterior
+from polyadic.methods.funbat.columns import columns_of
+
+
+@dataclasses.dataclass(frozen=True)
+class FitConfig:
+    """Settings of the model."""
+
+    rank: int | tuple[int, ...] = setting(
+        6, "functions of every mode, or a list of one number a mode; useless ones are pruned"
+    )
+    modes: dict[str, tuple[str, ...]] = setting(
+        {}, "indexes by mode; empty: latitude and longitude make one mode 'place', every other index its own"
+    )
+    kernels: dict[str, str] = setting(
+        {},
+        "kernel by mode: matern12, matern32, matern52, periodic(12), sums with +, or 'sphere matern32' for latitude and"
+        " longitude; default: sphere matern32 for a place, matern12 for time, matern32 otherwise",
+    )
+    covariates: tuple[str, ...] | None = setting(
+        None, "covariates that are used; nothing: all that are never missing; []: none"
+    )
+    link: Literal["identity", "log"] = setting("identity", "scale on which the model is additive; log needs values > 0")
+    noise: Literal["gaussian", "student"] = setting("gaussian", "distribution of the noise")
+    core: Literal["auto", "tucker", "cp"] = setting(
+        "auto", "form of the core; auto: Tucker up to 4,096 entries, then CP"
+    )
+    max_iterations: int = setting(60, "most sweeps over the modes")
+    tolerance: float = setting(1e-3, "stop when a sweep gains less evidence than this, in nats per value")
+    seed: int = setting(0, "seed of the start of modes without geometry")
+
+    def __post_init__(self) -> None:
+        """Refuse what no data could be fitted with."""
+        ranks = self.rank if isinstance(self.rank, tuple) else (self.rank,)
+        if not ranks or min(ranks) < 1:
+            raise ValueError(f"rank must be at least 1 in every mode, found {self.rank}")
+        if self.max_iterations < 1:
+            raise ValueError(f"max_iterations must be at least 1, found {self.max_iterations}")
+        if self.tolerance <= 0:
+            raise ValueError(f"tolerance must be positive, found {self.tolerance}")
+
+
+@stage(name="funbat.fit", config=FitConfig, observations=kind.SCHEMA, output=tucker_posterior.SCHEMA)
+def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
+    """Fit a functional Tucker model to the training rows, hyperparameters by evidence."""
+    # Imported here: numba takes longer to import than the settings take to check.
+    from polyadic.methods.funbat.api import FunctionalTucker
+    from polyadic.methods.funbat.posterior import to_tree
+
+    target = kind.values(observations)[0]
+    train = kind.where_split(observations, "train").load()
+    columns = columns_of(train, cfg.modes, cfg.kernels, cfg.covariates)
+    model = FunctionalTucker(
+        rank=cfg.rank,
+        kernels=columns.kernels,
+        link=cfg.link,
+        noise=cfg.noise,
+        seed=cfg.seed,
+        modes=tuple(columns.modes.values()),
+        covariates=columns.covariates,
+        core=cfg.core,
+        max_iterations=cfg.max_iterations,
+        tolerance=cfg.tolerance,
+    ).fit(columns.matrix(train), train[target].to_numpy().astype(np.float64))
+    progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {train[target].attrs.get('units', '1')}")
+    if not model.converged_:
+        progress.warn(f"not converged after {model.n_iter_} sweeps; raise max_iterations or tolerance")
+    for mode, strength in zip(columns.modes, model.relevance_, strict=True):
+        pruned = int((strength < 1e-3).sum())
+        if pruned:
+            progress.log(f"{pruned} of {strength.size} functions of {mode} carry less than 0.1 % and are pruned")
+    times = frozenset(name for name in columns.names if train[name].dtype.kind == "M")
+    tree = to_tree(model.model_, columns, str(train[target].attrs.get("units", "1")), times)
+    tree.attrs |= {"target": target, "target_long_name": str(train[target].attrs.get("long_name", target))}
+    return tree
+
+
+if __name__ == "__main__":
+    fit.cli()
