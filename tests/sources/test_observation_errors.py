@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from polyadic.kinds import observations as kind
 from polyadic.sources import observations as source
 from polyadic.sources.observations import observations
 
+OPEN_FILES = Path("/proc/self/fd")
 HEAD = "lat,lon,date,value\n"
 GOOD = "40,8,2020-01-01,1\n"
 
@@ -69,6 +71,8 @@ GOOD = "40,8,2020-01-01,1\n"
         (HEAD + GOOD, {"indexes": ["lat", "dat"]}, r"setting indexes names 'dat', .* did you mean 'date'\?"),
         (HEAD + GOOD, {"covariates": ["elevation"]}, "names elevation, but no elevation is recognised among lat, lon"),
         (HEAD + GOOD, {"select": {"vale": 1}}, r"setting select names 'vale', .* did you mean 'value'\?"),
+        (HEAD + GOOD, {"scale": {"vaule": 0.1}}, r"'scale' names 'vaule', which is not read; did you mean 'value'\?"),
+        ("a,a (K),lat,lon\n1,2,3,4\n", {"values": ["a", "a (K)"]}, "two of the columns a, a .K. would get one name"),
         (HEAD + GOOD, {"time_zone": "Mars/Olympus"}, "'time_zone' must be a zone such as Asia/Shanghai"),
         (HEAD + GOOD, {"minimum": 5, "maximum": 1}, "'minimum' 5 is above 'maximum' 1"),
         (HEAD + GOOD, {"values": ["value", "value"]}, "name 'value' twice"),
@@ -160,6 +164,16 @@ def test_truncated_netcdf(tmp_path, form, share):
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(InputError, match=r"short\.nc: not a readable NetCDF file .* truncated: get it again"):
         read(path)
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="the system does not list the open files of a process")
+@pytest.mark.parametrize("form", ["NETCDF3_CLASSIC", "NETCDF4"])
+def test_a_truncated_file_is_closed_though_its_error_is_kept(tmp_path, form):
+    path = saved(grid(shape=(40, 20, 20)), tmp_path, format=form)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputError) as kept:
+        read(path)
+    assert path.resolve() not in [number.resolve() for number in OPEN_FILES.iterdir()], kept
 
 
 def changed(**variables) -> xr.Dataset:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reading import dropped, read, table
 
 from polyadic.core import io
+from polyadic.core.errors import InputError
 from polyadic.kinds import observations as kind
 from polyadic.sources import observations as source
 from polyadic.sources.observation_files import tables
@@ -181,6 +182,32 @@ def test_places_come_from_a_site_table(tmp_path, plain, capsys):
     same(read(values, sites, site_table="sites.csv"), plain)
     assert dropped(out) == {"missing coordinate": 1}
     assert "sites.csv has no place for 'C'" in capsys.readouterr().err
+
+
+def test_files_that_have_their_own_places_are_no_site_tables(tmp_path):
+    """Soil samples have no times; none of two such files may be taken for the places of the other."""
+    files = [table(tmp_path, f"site,lat,lon,ph\n{s},40,8,{v}\n", f"{s}.csv") for s, v in (("A", 5), ("B", 6))]
+    out = read(*files)
+    assert out["ph"].to_numpy().tolist() == [5, 6]
+    assert kind.indexes(out) == ["latitude", "longitude"]
+
+
+def test_a_site_table_may_have_columns_of_other_names(tmp_path):
+    values = table(tmp_path, "gauge,date,rain\nA,2020-01-01,3\n", "values.csv")
+    sites = table(tmp_path, "gauge,north,east\nA,40,8\n", "sites.csv")
+    columns = {"station": "gauge", "latitude": "north", "longitude": "east"}
+    out = read(values, sites, columns=columns)
+    assert out["latitude"].to_numpy().tolist() == [40]
+    with pytest.raises(InputError, match=r"columns: {latitude: \.\.\.} names 'north', which is not in the file"):
+        read(values, columns=columns)
+
+
+def test_a_relative_time_is_an_index_like_any_other(tmp_path):
+    text = "lat,lon,time,value\n40,8,0.5,1\n40,8,1.5,2\n"
+    out = read(table(tmp_path, text), columns={"time": ""}, indexes=["lat", "lon", "time"], units={"time_value": "s"})
+    assert kind.indexes(out) == ["latitude", "longitude", "time_value"]
+    assert out["time_value"].to_numpy().tolist() == [0.5, 1.5]
+    assert out["time_value"].attrs["units"] == "s"
 
 
 def test_parts_of_dates_and_names_are_joined(tmp_path):

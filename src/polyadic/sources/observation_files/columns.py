@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from polyadic.core.errors import InputError, nearest
 from polyadic.sources.observation_files.settings import ROLES, ObservationsConfig
@@ -33,7 +33,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "station": _words(
         "station station_id stationid station_code stationcode station_name site site_id siteid site_code"
         " site_name location_id locationid location sta wmo wmo_id wban usaf ghcn_id coop_id platform platform_id"
-        " id name code"
+        " gauge gauge_id stn buoy id name code"
     ),
     "parameter": _words("parameter parameter_name pollutant element variable param species"),
     "units": _words("units unit units_of_measure uom"),
@@ -154,6 +154,13 @@ def find_roles(
     return _without_half_a_pair(roles)
 
 
+def limited(cfg: ObservationsConfig, names: Sequence[str], roles: Sequence[str] = ROLES) -> ObservationsConfig:
+    """Return the settings without those of the roles whose columns a file lacks: another file may have them."""
+    joined = {role: (given,) if isinstance(given, str) else given for role, given in cfg.columns.items()}
+    absent = {role for role in roles if not set(joined.get(role, ())) <= {*names, ""}}
+    return replace(cfg, columns={role: given for role, given in cfg.columns.items() if role not in absent})
+
+
 def known(name: str, names: Sequence[str], where: str, setting: str) -> str:
     """Return the column that the settings name, whatever its case, or raise `InputError` with the nearest one."""
     if name in names:
@@ -270,9 +277,9 @@ def _remedy(role: str, names: Sequence[str]) -> str:
     return f"no {role} is recognised among {shown}; name it by columns: {{{role}: ...}}"
 
 
-def refuse_equal_names(layout: Layout, measured: int, where: str) -> None:
+def refuse_equal_names(layout: Layout, measured: Sequence[str], where: str) -> None:
     """Raise `InputError` where two of the columns would get one name in the output."""
-    twice = set(layout.values) & set(layout.coordinates)
-    if len(layout.values) < measured or twice:
-        shown = ", ".join(sorted({*layout.values.values(), *twice}))
+    coordinates = [" ".join(joined) for name, joined in layout.coordinates.items() if name in layout.values]
+    if len(layout.values) < len(measured) or coordinates:
+        shown = ", ".join([*coordinates, *measured])
         raise InputError(f"{where}: two of the columns {shown} would get one name; rename one in the file")

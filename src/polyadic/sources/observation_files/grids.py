@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import traceback
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from polyadic.sources.observation_files import columns
 from polyadic.sources.observation_files.cleaning import Array
 from polyadic.sources.observation_files.columns import Layout
 from polyadic.sources.observation_files.settings import ObservationsConfig
-from polyadic.sources.observation_files.tables import Places
+from polyadic.sources.observation_files.tables import PLACE, Places
 
 KEPT = ("title", "institution", "source", "references", "license")
 """Global attributes that go with the data."""
@@ -59,12 +61,20 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             path, engine=engine, decode_times=False, decode_timedelta=False, decode_coords=False, cache=False
         )
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+        _release(error)
         raise InputError(_unreadable(path, error)) from error
     try:
         with ds:
             yield ds
     except (OSError, RuntimeError) as error:
         raise InputError(_unreadable(path, error)) from error
+
+
+def _release(error: Exception) -> None:
+    """Close the file that a failed opening holds: SciPy keeps it, and warns of its buffer whenever it is collected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traceback.clear_frames(error.__traceback__)
 
 
 def _unreadable(path: Path, error: Exception) -> str:
@@ -86,7 +96,8 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
         maps = _ragged(ds)
         names = _named(ds)
         where = str(path)
-        roles = columns.find_roles(names, cfg, where, _hints(ds, names))
+        own = cfg if sites is None else columns.limited(cfg, names, PLACE)
+        roles = columns.find_roles(names, own, where, _hints(ds, names))
         roles = {role: found for role, found in roles.items() if role not in ("parameter", "units")}
         if "time" not in roles | cfg.columns:
             roles.update([("time", (name,)) for name in _since(ds, names)[:1]])
@@ -103,7 +114,7 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
             ds, [*measured, *(c for n, joined in draft.coordinates.items() if n != "time" for c in joined)], path
         )
         layout = Layout(roles, {columns.variable_name(name): name for name in measured}, indexes, covariates)
-        columns.refuse_equal_names(layout, len(measured), where)
+        columns.refuse_equal_names(layout, measured, where)
         return Grid(path, layout, _attributes(ds, layout), dims, maps)
 
 
@@ -111,8 +122,7 @@ def has_place(path: Path, cfg: ObservationsConfig) -> bool:
     """Return whether a file has latitude and longitude of its own."""
     with opened(path) as ds:
         names = _named(ds)
-        given = {role: name for role, name in cfg.columns.items() if name in ("", *names)}
-        roles = columns.find_roles(names, ObservationsConfig(columns=given), str(path), _hints(ds, names))
+        roles = columns.find_roles(names, columns.limited(cfg, names), str(path), _hints(ds, names))
         return {"latitude", "longitude"} <= set(roles)
 
 

@@ -65,7 +65,7 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Table:
     where = str(path)
     if not dialect.sample:
         raise InputError(f"{path}: holds a header line and no data; get it again")
-    roles = _roles(dialect, cfg, where)
+    roles = _roles(dialect, cfg if sites is None else columns.limited(cfg, dialect.names, PLACE), where)
     supplied = [] if sites is None or "station" not in roles else [n for n in sites.coordinates if n not in roles]
     for key in cfg.select:
         if key not in roles:
@@ -79,7 +79,7 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Table:
     label = _parameter(dialect, roles, cfg, where) if len(measured) == 1 else ""
     values = {label or columns.variable_name(column): column for column in measured}
     layout = Layout(roles, values, indexes, covariates)
-    columns.refuse_equal_names(layout, len(measured), where)
+    columns.refuse_equal_names(layout, measured, where)
     return Table(path, dialect, layout, _attributes(layout, dialect, cfg))
 
 
@@ -95,12 +95,7 @@ def has_place(path: Path, cfg: ObservationsConfig) -> bool:
 
 
 def _roles(dialect: Dialect, cfg: ObservationsConfig, where: str, *, strict: bool = True) -> dict[str, columns.Columns]:
-    if not strict:  # a column that is not in this file may be in another one
-        given = {role: [c] if isinstance(c, str) else c for role, c in cfg.columns.items()}
-        there = {r: tuple(c) for r, c in given.items() if set(c) <= {*dialect.names, ""}}
-        roles = columns.find_roles(dialect.names, ObservationsConfig(columns=dict(there)), where, {})
-    else:
-        roles = columns.find_roles(dialect.names, cfg, where, {})
+    roles = columns.find_roles(dialect.names, cfg if strict else columns.limited(cfg, dialect.names), where, {})
     station = roles.get("station", ())
     if (
         "station" not in cfg.columns
