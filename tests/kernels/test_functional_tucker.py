@@ -84,8 +84,8 @@ def test_order_of_rows_does_not_matter():
 def test_order_of_modes_does_not_matter_once_settled():
     X, y, _ = planted()
     new = X[:20] + 0.03
-    settled = tucker_model.latent_moments(fitted(X, y, tolerance=1e-5), new)
-    turned = tucker_model.latent_moments(fitted(X[:, [2, 0, 1]], y, tolerance=1e-5), new[:, [2, 0, 1]])
+    settled = tucker_model.latent_moments(fitted(X, y, tolerance=1e-4), new)
+    turned = tucker_model.latent_moments(fitted(X[:, [2, 0, 1]], y, tolerance=1e-4), new[:, [2, 0, 1]])
     np.testing.assert_allclose(settled[0], turned[0], atol=0.03)
 
 
@@ -130,7 +130,7 @@ def test_student_noise_shrugs_off_outliers():
 
 
 def test_linear_drift_recovers_its_slope():
-    X, y, _ = planted()
+    X, y, _ = planted(n=360)
     z = np.random.default_rng(5).normal(size=y.size)
     table = np.c_[X, z]
     layout = tucker_model.layout_of(table, None, (3,), "auto", 2)

@@ -260,7 +260,7 @@ def fit(
     """
     entries = sort_entries(index, tuple(mode_process.size(prior) for prior in priors))
     data = Data(value, np.zeros((value.size, 0)) if drift is None else drift, noise, entries)
-    trial = TRIAL if len(starts) > 1 else 0
+    trial = min(TRIAL, max_iterations) if len(starts) > 1 else 0
     runs = [_begin(form, priors, data, start) for start in starts]
     for work in runs:
         _sweeps(work, form, priors, data, range(trial), -np.inf)
@@ -332,7 +332,7 @@ def _mode_step(work: Work, form: Form, priors: tuple[Prior, ...], mode: int, ent
 
 
 def _climbs(sweep: int) -> int:
-    return 5 if sweep < 3 else (3 if sweep % 3 == 0 else 0)
+    return 3 if sweep < 3 else (3 if sweep % 3 == 0 else 0)
 
 
 def _observe(work: Work, form: Form, data: Data) -> None:

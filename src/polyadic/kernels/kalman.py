@@ -8,6 +8,69 @@ from numba import njit
 
 
 @njit(cache=True)
+def _times(a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return a b by plain loops: for a handful of states they are several times faster than calls of BLAS."""
+    out = np.zeros((a.shape[0], b.shape[1]))
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            x = a[i, k]
+            if x != 0.0:
+                for j in range(b.shape[1]):
+                    out[i, j] += x * b[k, j]
+    return out
+
+
+@njit(cache=True)
+def _apply(a, x):  # type: ignore[no-untyped-def]  # pragma: no cover
+    out = np.zeros(a.shape[0])
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            out[i] += a[i, k] * x[k]
+    return out
+
+
+@njit(cache=True)
+def _plus_identity(a):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(a.shape[0]):
+        a[i, i] += 1.0
+    return a
+
+
+@njit(cache=True)
+def _substitute(L, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return L^-1 b for lower triangular L."""
+    out = b.copy()
+    for i in range(L.shape[0]):
+        for k in range(i):
+            for j in range(b.shape[1]):
+                out[i, j] -= L[i, k] * out[k, j]
+        for j in range(b.shape[1]):
+            out[i, j] /= L[i, i]
+    return out
+
+
+@njit(cache=True)
+def _solve(a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return a^-1 b by elimination with row pivots; overwrites a."""
+    n, x = a.shape[0], b.copy()
+    for c in range(n):
+        p = c + np.argmax(np.abs(a[c:, c]))
+        for j in range(n):
+            a[c, j], a[p, j] = a[p, j], a[c, j]
+        x[c], x[p] = x[p], x[c]
+        for i in range(c + 1, n):
+            ratio = a[i, c] / a[c, c]
+            for j in range(c, n):
+                a[i, j] -= ratio * a[c, j]
+            x[i] -= ratio * x[c]
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, n):
+            x[i] -= a[i, j] * x[j]
+        x[i] /= a[i, i]
+    return x
+
+
+@njit(cache=True)
 def _lift_states(H, m, P, value, PH):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write H m and P H^T, skipping the zeros of H, and return H P H^T."""
     R, n = H.shape
@@ -46,21 +109,20 @@ def forward_pass(A, Q, P0, H, low, high, which, precision, shift):  # type: igno
             _step_matrix(A[g], low, high, covariance[d - 1], work, P)
             P += Q[g]
         S = _lift_states(H, m, P, predicted[d], lift[d])
-        half_precision = root(precision[d])
-        core = np.eye(R) + half_precision.T @ S @ half_precision
-        factor = np.linalg.cholesky(core)
-        half = np.linalg.solve(factor, half_precision.T)
-        G = half.T @ half
+        L = root(precision[d])
+        factor = root(_plus_identity(_times(L.T, _times(S, L))))
+        half = _substitute(factor, L.T)
+        G = _times(half.T, half)
         gain[d] = G
-        residual = shift[d] - precision[d] @ predicted[d]
-        e = np.linalg.solve(np.eye(R) + precision[d] @ S, residual)
+        residual = shift[d] - _apply(precision[d], predicted[d])
+        e = _solve(_plus_identity(_times(precision[d], S)), residual)
         innovation[d] = e
         for r in range(R):
             evidence -= np.log(factor[r, r])
             evidence += predicted[d, r] * (shift[d, r] + residual[r]) / 2
-        evidence += residual @ (S @ e) / 2
-        mean[d] = m + lift[d] @ e
-        covariance[d] = P - lift[d] @ (G @ lift[d].T)
+        evidence += (residual * _apply(S, e)).sum() / 2
+        mean[d] = m + _apply(lift[d], e)
+        covariance[d] = P - _times(lift[d], _times(G, lift[d].T))
     return mean, covariance, predicted, lift, gain, innovation, evidence
 
 
@@ -126,13 +188,14 @@ def backward_pass(A, H, low, high, which, lift, gain, innovation, filtered, cova
     r, N, work, next_N = np.zeros(n), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     for d in range(D - 1, -1, -1):
         PH, G = lift[d], gain[d]
-        HtG = H.T @ G
-        r = r + H.T @ innovation[d] - HtG @ (PH.T @ r)
-        half = HtG @ (PH.T @ N)
-        N = N - half - half.T + HtG @ (np.eye(R) + PH.T @ (N @ PH) @ G) @ H
-        mean[d] = PH.T @ r
-        S = H @ PH
-        marginal[d] = S - PH.T @ (N @ PH)
+        HtG = _times(H.T, G)
+        r = r + _apply(H.T, innovation[d]) - _apply(HtG, _apply(PH.T, r))
+        PHtN = _times(PH.T, N)
+        half = _times(HtG, PHtN)
+        inner = _plus_identity(_times(_times(PHtN, PH), G))
+        N = N - half - half.T + _times(_times(HtG, inner), H)
+        mean[d] = _apply(PH.T, r)
+        marginal[d] = _times(H, PH) - _times(_times(PH.T, N), PH)
         if keep or d == 0:
             slot = d if keep else 0
             adjoint[slot], adjoint_precision[slot] = r, N
@@ -188,14 +251,14 @@ def mean_pass(A, H, low, high, which, lift, gain, precision, shift):  # type: ig
         if d > 0:
             m = _step_vector(A[which[d - 1]], low, high, m)
         predicted[d] = m
-        residual = shift[d] - precision[d] @ (H @ m)
-        e = np.linalg.solve(np.eye(R) + precision[d] @ (H @ lift[d]), residual)
+        residual = shift[d] - _apply(precision[d], _apply(H, m))
+        e = _solve(_plus_identity(_times(precision[d], _times(H, lift[d]))), residual)
         innovation[d] = e
-        m = m + lift[d] @ e
+        m = m + _apply(lift[d], e)
     r = np.zeros(n)
     for d in range(D - 1, -1, -1):
-        r = r + H.T @ (innovation[d] - gain[d] @ (lift[d].T @ r))
-        out[d] = H @ predicted[d] + lift[d].T @ r
+        r = r + _apply(H.T, innovation[d] - _apply(gain[d], _apply(lift[d].T, r)))
+        out[d] = _apply(H, predicted[d]) + _apply(lift[d].T, r)
         if d > 0:
             r = _step_vector(A[which[d - 1]].T, low, high, r)
     return out

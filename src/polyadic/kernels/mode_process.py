@@ -149,7 +149,7 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
 
         if steps:
             log_parameters = _climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
-        found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift)
+        found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift, slopes=False)
         divergence = _divergence(found.mean, found.covariance, precision, shift, found.evidence)
         return Update(found.mean, found.covariance, divergence, log_parameters)
     return _update_blocks(prior, log_parameters, precision, shift, mean, steps)
@@ -230,7 +230,7 @@ def scan_lengths(prior: Prior, log_parameters: Array, precision: Array, shift: A
 
     Notes
     -----
-    Seven solutions of a mode of one coordinate; a mode of points keeps its start.
+    Seven filters of a mode of one coordinate; a mode of points keeps its start.
     """
     names = parameter_names(prior)
     columns = [i for i, name in enumerate(names) if "length" in name]
@@ -241,9 +241,9 @@ def scan_lengths(prior: Prior, log_parameters: Array, precision: Array, shift: A
     for length in np.linspace(np.log(low), np.log(high), 7):
         trial = log_parameters.copy()
         trial[:, columns] = length
-        solution, _ = state_space.smooth(linear_sde.parse(prior.kernel), prior.knots, trial, precision, shift)
-        if solution.evidence > best:
-            best, found = solution.evidence, trial
+        evidence = state_space.log_evidence(linear_sde.parse(prior.kernel), prior.knots, trial, precision, shift)
+        if evidence > best:
+            best, found = evidence, trial
     return found
 
 

@@ -86,6 +86,7 @@ def smooth(
     log_parameters: Array,
     precision: Array,
     shift: Array,
+    slopes: bool = True,
 ) -> tuple[Smoothed, Array]:
     r"""Return the posterior at the knots, the log evidence, and its gradient by the logarithmic hyperparameters.
 
@@ -101,6 +102,8 @@ def smooth(
         Shape (R, parameters).
     precision, shift
         :math:`\Lambda` (D, R, R), symmetric positive semidefinite, and :math:`h` (D, R).
+    slopes
+        False leaves the gradient zero and saves a third of the time.
 
     Returns
     -------
@@ -121,6 +124,9 @@ def smooth(
     back = kalman.backward_pass(
         model.transition, model.readout, model.low, model.high, which, lift, gain, innovation, mean, covariance, False
     )
+    found = Smoothed(predicted + back[0], back[1], float(evidence))
+    if not slopes:
+        return found, np.zeros_like(log_parameters)
     r, N = back[2][0], back[3][0]
     by_start = (np.outer(r, r) - N) / 2
     gradient = np.zeros_like(log_parameters)
@@ -129,7 +135,18 @@ def smooth(
         parts = np.einsum("gij,gij->i", back[4], change.transition) + np.einsum("gij,gij->i", back[5], change.noise)
         parts += (by_start * change.stationary).sum(axis=1)
         gradient[:, column] = parts.reshape(-1, states).sum(axis=1)
-    return Smoothed(predicted + back[0], back[1], float(evidence)), gradient
+    return found, gradient
+
+
+def log_evidence(terms: tuple[Term, ...], knots: Array, log_parameters: Array, precision: Array, shift: Array) -> float:
+    """Return log Z alone, from the filter without the smoother; arguments as in :func:`smooth`.
+
+    Examples
+    --------
+    >>> round(log_evidence(parse("matern12"), np.zeros(1), np.zeros((1, 2)), np.ones((1, 1, 1)), np.ones((1, 1))), 4)
+    -0.0966
+    """
+    return float(_filter(terms, knots, log_parameters, precision, shift)[2][-1])
 
 
 def _filter(

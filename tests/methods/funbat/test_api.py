@@ -68,7 +68,7 @@ def test_error_of_an_area_mean_is_covered_by_draws():
     inside = []
     for seed in range(12):
         X, _, y = field(120, seed)
-        means = FunctionalTucker(rank=2, max_iterations=15).fit(X, y).sample(grid, 200, seed).mean(axis=1)
+        means = FunctionalTucker(rank=2, max_iterations=8).fit(X, y).sample(grid, 200, seed).mean(axis=1)
         inside.append(np.quantile(means, 0.05) <= truth <= np.quantile(means, 0.95))
     assert sum(inside) >= 8
 

@@ -38,8 +38,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Columns of each mode; None: every column that is no covariate is a mode. Separate latitude and longitude modes
         depend on the axes; ``((0, 1), (2,))`` with ``"sphere"`` does not.
     covariates
-        Columns that are covariates: one that is constant per index of a mode (elevation of a place) gives each of that
-        mode's functions its own linear trend; others are a linear drift.
+        Columns that are covariates: one that is constant per index of a mode whose indexes repeat (elevation of a
+        place) gives each of that mode's functions its own linear trend; others are a linear drift.
     core
         ``"tucker"``, ``"cp"``, or ``"auto"``: Tucker up to 4,096 core entries.
     max_iterations
@@ -65,6 +65,9 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     -----
     A fit costs sweeps times N times the product of the other modes' R (R + 1) / 2. Fang et al., arXiv 2311.04829, with
     learned hyperparameters, main effects, exact prediction between indexes, and a monotone bound.
+
+    The bound has local optima: a function that carries little may be pruned from the start, its part of the field then
+    counts as noise, and bands of the noise-free field are too narrow there; bands of new values hold.
 
     Examples
     --------
