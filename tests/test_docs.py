@@ -21,29 +21,31 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
 PAGES = [page for page in PAGES if any(language in ("python", "console") for language, _, _ in blocks(page))]
 
 
-def run(command: list[str], folder: Path) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    source = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
-    variables = {**os.environ, "PATH": path, "PYTHONPATH": source}
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+def script(page: Path) -> str:
+    """Return one program that does what the page tells: files written, commands run, Python in one session."""
+    parts = ["import pathlib as _pathlib, subprocess as _subprocess"]
+    for language, file, content in blocks(page):
+        if language in ("yaml", "csv") and file:
+            parts.append(f"_path = _pathlib.Path({file!r}); _path.parent.mkdir(parents=True, exist_ok=True)")
+            parts.append(f"_path.write_text({content!r})")
+        elif language == "python":
+            parts.append(content)
+        elif language == "console":
+            lines = re.findall(r"^\$ (.+)$", content, re.MULTILINE)
+            parts += [f"_subprocess.run(['bash', '-c', {line!r}], check=True)" for line in lines]
+    return "\n".join(parts)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_of_a_page_runs(page, tmp_path):
     """A block ```yaml FILE or ```csv FILE is written to FILE first, as the reader would."""
     (tmp_path / "data").symlink_to(ROOT / "data")
-    session = ""
-    for language, file, content in blocks(page):
-        if language in ("yaml", "csv") and file:
-            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / file).write_text(content)
-        elif language == "python":
-            session += content
-            run([sys.executable, "-c", session], tmp_path)
-        elif language == "console":
-            for line in re.findall(r"^\$ (.+)$", content, re.MULTILINE):
-                run(["bash", "-c", line], tmp_path)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    source = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    variables = {**os.environ, "PATH": path, "PYTHONPATH": source}
+    command = [sys.executable, "-c", script(page)]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda p: p.name)
