@@ -11,7 +11,7 @@ run: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(CORES) --dist loadscope
 
 report: run
 	$(BIN)/snakemake --cores $(CORES) --report results/report.html
