@@ -1,10 +1,12 @@
 """Figures of kind `metrics`: the method beside the baselines."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from polyadic.plotting.style import COLOURS
 
@@ -12,25 +14,40 @@ _FIRST = ("rmse", "mae", "crps", "coverage90")
 
 
 def comparison(ds: xr.Dataset) -> Figure:
-    """Return one panel a metric: the method and the baselines with twice their standard errors."""
+    """Return one panel a metric: the method (orange) and the baselines, with twice their standard errors."""
     if "run" in ds["value"].dims:
         return runs(ds)
     known = [str(m) for m in ds["metric"].to_numpy()]
     shown = [m for m in _FIRST if m in known] or known[:4]
     methods = [str(m) for m in ds["method"].to_numpy()]
-    figure = Figure(figsize=(1.4 + 2.6 * len(shown), 0.8 + 0.26 * len(methods)))
-    rows = np.arange(len(methods))
+    figure = Figure(figsize=(2.2 + 2.1 * len(shown), 0.9 + 0.26 * len(methods)))
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, shown, strict=True):
-        one = ds.sel(metric=metric)
-        value, error = _over_folds(one["value"]), _over_folds(one["standard_error"])
-        colours = [COLOURS[1] if i == 0 else COLOURS[0] for i in rows]
-        axes.barh(rows, value, color=colours)
-        axes.errorbar(value, rows, xerr=2 * np.nan_to_num(error), fmt="none", color=COLOURS[-1], linewidth=0.8)
-        units = str(one["metric_units"].item())
-        axes.set(xlabel=metric if units == "1" else f"{metric} [{units}]", yticks=rows, yticklabels=methods)
+        _panel(axes, ds.sel(metric=metric), metric)
+    panels[0].set(yticks=np.arange(len(methods)), yticklabels=methods)
     panels[0].invert_yaxis()
     return figure
+
+
+def _panel(axes: Any, one: xr.Dataset, metric: str) -> None:
+    value, error = _over_folds(one["value"]), np.nan_to_num(_over_folds(one["standard_error"]))
+    rows = np.arange(value.size)
+    colours = [COLOURS[1], *[COLOURS[0]] * (value.size - 1)]
+    axes.errorbar(value, rows, xerr=2 * error, fmt="none", color=COLOURS[-1], linewidth=0.8)
+    axes.scatter(value, rows, c=colours, s=22, zorder=3)
+    axes.axvline(value[0], color=COLOURS[1], linewidth=0.6, linestyle=":")
+    for row, number in zip(rows, value, strict=True):
+        axes.annotate(f"{number:.3g}", (number, row), (5, 3), textcoords="offset points", fontsize=6.5)
+    target = float(one["target"]) if "target" in one.coords else np.nan
+    if np.isfinite(target):
+        axes.axvline(target, color=COLOURS[-1], linewidth=0.8)
+    elif value.min() > 0 and value.max() > 5 * value.min():
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.18)
+    units = str(one["metric_units"].item())
+    axes.set(xlabel=metric if units == "1" else f"{metric} [{units}]")
 
 
 def runs(ds: xr.Dataset) -> Figure:
