@@ -110,12 +110,7 @@ def layout_of(
     if modes is None:
         modes = tuple((column,) for column in range(columns) if column not in covariates)
     modes = tuple(tuple(int(column) for column in mode) for mode in modes)
-    used = [column for mode in modes for column in mode] + [int(column) for column in covariates]
-    if not modes or not all(modes) or len(set(used)) != len(used) or not all(0 <= column < columns for column in used):
-        raise ValueError(
-            f"modes={modes} with covariates={tuple(covariates)}: each column of X (0 to {columns - 1}) may be "
-            "used once, and a mode needs a column"
-        )
+    _check_columns(modes, tuple(covariates), columns)
     owners = [_owner(X, modes, column) for column in covariates]
     attached = tuple(
         tuple(int(c) for c, o in zip(covariates, owners, strict=True) if o == k) for k in range(len(modes))
@@ -132,6 +127,15 @@ def layout_of(
         raise ValueError(f"rank={ranks}: every rank must be at least 1")
     full = tuple(_kernel(name, mode, own) for name, mode, own in zip(names, modes, attached, strict=True))
     return Layout(modes, attached, drift, full, ranks)
+
+
+def _check_columns(modes: tuple[tuple[int, ...], ...], covariates: tuple[int, ...], columns: int) -> None:
+    used = [column for mode in modes for column in mode] + [int(column) for column in covariates]
+    if not modes or not all(modes) or len(set(used)) != len(used) or not all(0 <= column < columns for column in used):
+        raise ValueError(
+            f"modes={modes} with covariates={covariates}: each column of X (0 to {columns - 1}) may be "
+            "used once, and a mode needs a column"
+        )
 
 
 def _generous_rank(rank: str, modes: int) -> int:
