@@ -74,7 +74,7 @@ def layout_of(
     modes: tuple[tuple[int, ...], ...] | None,
     covariates: tuple[int, ...],
     kernels: str | tuple[str, ...],
-    rank: int | tuple[int, ...],
+    rank: int | str | tuple[int, ...],
 ) -> Layout:
     """Return how the columns of a table enter a model.
 
@@ -92,7 +92,7 @@ def layout_of(
     kernels
         ``"auto"`` or one name a mode.
     rank
-        Functions of every mode, or of each.
+        Functions of every mode, or of each; ``"auto"``: 16 for two modes, 3 for three, 2 for more.
 
     Raises
     ------
@@ -110,18 +110,15 @@ def layout_of(
     if modes is None:
         modes = tuple((column,) for column in range(columns) if column not in covariates)
     modes = tuple(tuple(int(column) for column in mode) for mode in modes)
-    used = [column for mode in modes for column in mode] + [int(column) for column in covariates]
-    if not modes or not all(modes) or len(set(used)) != len(used) or not all(0 <= column < columns for column in used):
-        raise ValueError(
-            f"modes={modes} with covariates={tuple(covariates)}: each column of X (0 to {columns - 1}) may be "
-            "used once, and a mode needs a column"
-        )
+    _check_columns(modes, tuple(covariates), columns)
     owners = [_owner(X, modes, column) for column in covariates]
     attached = tuple(
         tuple(int(c) for c, o in zip(covariates, owners, strict=True) if o == k) for k in range(len(modes))
     )
     drift = tuple(int(c) for c, owner in zip(covariates, owners, strict=True) if owner is None)
     names = ("auto",) * len(modes) if kernels == "auto" else tuple(np.atleast_1d(kernels).tolist())
+    if isinstance(rank, str):
+        rank = _generous_rank(rank, len(modes))
     ranks = tuple(int(r) for r in (np.repeat(rank, len(modes)) if np.ndim(rank) == 0 else np.asarray(rank)))
     for label, given in (("kernels", names), ("rank", ranks)):
         if len(given) != len(modes):
@@ -132,11 +129,36 @@ def layout_of(
     return Layout(modes, attached, drift, full, ranks)
 
 
+def _check_columns(modes: tuple[tuple[int, ...], ...], covariates: tuple[int, ...], columns: int) -> None:
+    used = [column for mode in modes for column in mode] + [int(column) for column in covariates]
+    if not modes or not all(modes) or len(set(used)) != len(used) or not all(0 <= column < columns for column in used):
+        raise ValueError(
+            f"modes={modes} with covariates={covariates}: each column of X (0 to {columns - 1}) may be "
+            "used once, and a mode needs a column"
+        )
+
+
+def _generous_rank(rank: str, modes: int) -> int:
+    """Return a rank whose cost is small for the number of modes; functions that are too many are pruned."""
+    if rank != "auto":
+        raise ValueError(f"rank={rank!r}: allowed are 'auto', a number, or one number a mode")
+    return {1: 1, 2: 16, 3: 3}.get(modes, 2)
+
+
+def _distinct_rows(table: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Return sorted distinct rows, a row each of them comes from, and for every row its place among them."""
+    if table.shape[1] == 1:
+        unique, first, where = np.unique(table[:, 0], return_index=True, return_inverse=True)
+        return unique[:, None], first, where
+    unique, first, where = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    return unique, first, where.ravel()
+
+
 def _owner(X: Array, modes: tuple[tuple[int, ...], ...], column: int) -> int | None:
     counts = {}
     for k, mode in enumerate(modes):
-        _, first, where = np.unique(X[:, list(mode)], axis=0, return_index=True, return_inverse=True)
-        if 2 * first.size <= X.shape[0] and np.array_equal(X[first, column][where.ravel()], X[:, column]):
+        _, first, where = _distinct_rows(X[:, list(mode)])
+        if 2 * first.size <= X.shape[0] and np.array_equal(X[first, column][where], X[:, column]):
             counts[k] = first.size
     return min(counts, key=counts.__getitem__) if counts else None
 
@@ -152,10 +174,10 @@ def _kernel(name: str, mode: tuple[int, ...], covariates: tuple[int, ...]) -> st
 
 def _prior(X: Array, layout: Layout, k: int) -> tuple[Prior, NDArray[np.int32]]:
     coordinates, extra = list(layout.modes[k]), list(layout.covariates[k])
-    unique, first, where = np.unique(X[:, coordinates], axis=0, return_index=True, return_inverse=True)
+    unique, first, where = _distinct_rows(X[:, coordinates])
     geometry, _, kernel = layout.kernels[k].partition(" ")
     if not kernel:
-        return AxisPrior(geometry, np.ascontiguousarray(unique[:, 0])), where.ravel().astype(np.int32)
+        return AxisPrior(geometry, np.ascontiguousarray(unique[:, 0])), where.astype(np.int32)
     if unique.shape[0] > LARGEST_PLACE:
         raise ValueError(
             f"mode {k} (columns {layout.modes[k]}) has {unique.shape[0]} distinct points; at most {LARGEST_PLACE} "
@@ -164,7 +186,7 @@ def _prior(X: Array, layout: Layout, k: int) -> tuple[Prior, NDArray[np.int32]]:
     points = dense_process.points_of(kernel, geometry, unique, X[first][:, extra])
     distance = dense_process.distances(geometry, unique, unique)
     block = max(1, 600 // unique.shape[0])
-    return PointPrior(points, distance, block), where.ravel().astype(np.int32)
+    return PointPrior(points, distance, block), where.astype(np.int32)
 
 
 def choose_form(core: str, ranks: tuple[int, ...]) -> Form:
@@ -288,8 +310,8 @@ def latent_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
 
 
 def _distinct(layout: Layout, X: Array, k: int) -> tuple[Array, NDArray[np.int64]]:
-    unique, where = np.unique(X[:, [*layout.modes[k], *layout.covariates[k]]], axis=0, return_inverse=True)
-    return unique, where.ravel()
+    unique, _, where = _distinct_rows(X[:, [*layout.modes[k], *layout.covariates[k]]])
+    return unique, where
 
 
 def predictive_mean(model: TuckerModel, X: Array) -> tuple[Array, Array]:

@@ -156,6 +156,13 @@ def test_clone_keeps_settings_and_forgets_the_fit(model):
         check_is_fitted(twin)
 
 
+def test_a_generous_rank_costs_no_accuracy():
+    X, _, y = field(300)
+    new, f, _ = field(300, seed=9)
+    errors = [np.sqrt(np.mean((FunctionalTucker(rank=r).fit(X, y).predict(new) - f) ** 2)) for r in (2, "auto")]
+    assert errors[1] < 1.15 * errors[0]
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
@@ -163,6 +170,7 @@ def test_clone_keeps_settings_and_forgets_the_fit(model):
         ({"kernels": ("rbf", "auto")}, "'rbf' is not known"),
         ({"rank": (2, 2, 2)}, "rank=\\(2, 2, 2\\): 2 modes"),
         ({"rank": 0}, "at least 1"),
+        ({"rank": "many"}, "allowed are 'auto'"),
         ({"modes": ((0,), (0, 1))}, "may be used once"),
         ({"modes": ((0,), (7,))}, "columns of X \\(0 to 1\\)|column of X \\(0 to 1\\)"),
         ({"link": "logit"}, "allowed are identity, log"),

@@ -20,7 +20,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     rank
-        Functions of every mode, or one number a mode. Useless functions are pruned, see ``relevance_``.
+        Functions of every mode, one number a mode, or ``"auto"``: 16 for two modes, 3 for three, 2 for more.
+        Useless functions are pruned, see ``relevance_``.
     kernels
         ``"auto"`` or one name a mode: ``"matern12"``, ``"matern32"``, ``"matern52"``, ``"periodic(12)"`` (the period in
         units of the column), ``"periodic(12)*matern32"``, ``"independent"`` (levels), sums such as
@@ -80,7 +81,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        rank: int | Sequence[int] = 3,
+        rank: int | str | Sequence[int] = 3,
         kernels: str | Sequence[str] = "auto",
         link: str = "identity",
         noise: str = "gaussian",
@@ -124,7 +125,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         table, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
-        rank = self.rank if isinstance(self.rank, int | np.integer) else tuple(self.rank)
+        rank = self.rank if isinstance(self.rank, int | str | np.integer) else tuple(self.rank)
         layout = tucker_model.layout_of(table, modes, tuple(self.covariates), kernels, rank)
         return self._take(
             tucker_model.fit_model(
