@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from evaluation import planted
 
-from polyadic.evaluation.observation_baselines import BASELINES, applicable
+from polyadic.evaluation.observation_baselines import NAMES
+from polyadic.evaluation.observation_baselines.registry import BASELINES, applicable
 from polyadic.evaluation.scores import score
 
 MONTHS = np.array(["2000-01", "2000-02", "2001-01", "2001-02"], dtype="datetime64[ns]")
@@ -207,3 +208,7 @@ def test_a_baseline_says_what_it_lacks():
         ValueError, match="baseline 'elevation_kriging' needs a coordinate `time` or an index `day`; coord"
     ):
         BASELINES["elevation_kriging"].predict(train, train, "y")
+
+
+def test_the_names_are_those_of_the_registry():
+    assert tuple(BASELINES) == NAMES

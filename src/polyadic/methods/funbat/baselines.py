@@ -8,7 +8,7 @@ from polyadic.core import progress
 from polyadic.core.config import setting
 from polyadic.core.errors import nearest
 from polyadic.core.stage import stage
-from polyadic.evaluation.observation_baselines import BASELINES, applicable
+from polyadic.evaluation.observation_baselines import NAMES
 from polyadic.kinds import observations as kind
 from polyadic.kinds import predictions
 
@@ -17,21 +17,22 @@ from polyadic.kinds import predictions
 class BaselinesConfig:
     """Which baselines are made."""
 
-    only: tuple[str, ...] = setting(
-        (), f"names of the baselines; empty: all that the data allow of {', '.join(BASELINES)}"
-    )
+    only: tuple[str, ...] = setting((), f"names of the baselines; empty: all that the data allow of {', '.join(NAMES)}")
     seed: int = setting(0, "seed of the inner splits on which baselines choose their settings")
 
     def __post_init__(self) -> None:
         """Refuse names that no baseline has."""
         for name in self.only:
-            if name not in BASELINES:
-                raise ValueError(f"only: there is no baseline {name!r}; {nearest(name, BASELINES)}")
+            if name not in NAMES:
+                raise ValueError(f"only: there is no baseline {name!r}; {nearest(name, NAMES)}")
 
 
 @stage(name="funbat.baselines", config=BaselinesConfig, observations=kind.SCHEMA, output=predictions.SCHEMA)
 def baselines(cfg: BaselinesConfig, observations: xr.Dataset) -> xr.Dataset:
     """Predict the withheld rows by every baseline that the data allow."""
+    # Imported here: scikit-learn takes longer to import than a hundred runs take to plan.
+    from polyadic.evaluation.observation_baselines.registry import BASELINES, applicable
+
     target = kind.values(observations)[0]
     train = kind.where_split(observations, "train").load()
     withheld = kind.where_split(observations, "validation", "test").load()
