@@ -164,7 +164,7 @@ def test_clone_keeps_settings_and_forgets_the_fit(model):
         ({"link": "logit"}, "allowed are identity, log"),
         ({"noise": "cauchy"}, "allowed are gaussian, student"),
         ({"core": "tensor train"}, "allowed are auto, tucker, cp"),
-        ({"residual": "vecchia"}, "only 'none' is available"),
+        ({"residual": "vecchia"}, "allowed are auto, none, local"),
         ({"core": "cp", "rank": (1, 2)}, "equal ranks"),
         ({"kernels": ("sphere", "auto")}, "two columns"),
     ],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
 from polyadic.kernels.dense_process import DensePosterior
+from polyadic.kernels.local_tucker import LocalTucker, noise_variance
 from polyadic.kernels.mode_process import Posterior
 from polyadic.kernels.tucker_model import TuckerModel, relevances
 from polyadic.kinds import observations
@@ -20,12 +21,13 @@ _SHOWN = 4000  # points of the plotting grid of one coordinate
 _YES = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
 
 
-def to_tree(model: TuckerModel, columns: Columns, units: str, time_columns: frozenset[str]) -> xr.DataTree:
+def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: frozenset[str]) -> xr.DataTree:
     """Return a fitted model as a DataTree of kind `tucker_posterior`.
 
     Function 0 of each mode is the constant one: it carries means and main effects. The
     factors are in units of one; the core holds the unit of the data.
     """
+    model = combined.tucker
     posterior = model.posterior
     tucker = posterior.form.kind == "tucker"
     names = list(columns.modes)
@@ -39,7 +41,7 @@ def to_tree(model: TuckerModel, columns: Columns, units: str, time_columns: froz
     for number, mode in enumerate(names):
         ds = _with_mode(ds, model, columns, number, mode, time_columns)
     linked = "linked " if model.link != "identity" else ""
-    noise = model.scale**2 * posterior.noise_variance
+    noise = noise_variance(combined)
     ds["noise_variance"] = ((), noise, {"long_name": f"variance of the {linked}noise", "units": squared(units)})
     bound = {"long_name": "evidence lower bound, in nats", "units": "1"}
     ds["evidence"] = ("iteration", np.asarray(posterior.bound, float), bound)
@@ -48,10 +50,10 @@ def to_tree(model: TuckerModel, columns: Columns, units: str, time_columns: froz
     ds["centre"] = ((), model.centre, {"long_name": f"mean of the {linked}training values", "units": units})
     ds["scale"] = ((), model.scale, {"long_name": f"standard deviation of the {linked}training values", "units": units})
     ds.attrs = {"modes": json.dumps(names), "columns": columns.to_json(), "link": model.link}
-    return xr.DataTree.from_dict({"/": ds, "/state": state.to_dataset(model)})
+    return xr.DataTree.from_dict({"/": ds, "/state": state.to_dataset(combined)})
 
 
-def from_tree(tree: xr.DataTree) -> tuple[TuckerModel, Columns]:
+def from_tree(tree: xr.DataTree) -> tuple[LocalTucker, Columns]:
     """Return the model and the columns that `to_tree` stored."""
     return state.from_dataset(tree["state"].to_dataset()), Columns.from_json(tree.attrs["columns"])
 
