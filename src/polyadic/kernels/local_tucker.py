@@ -4,7 +4,7 @@ Two predictors see the same rows: the *sum* :math:`T + g`, a Tucker model and a 
 it leaves, and the *local* process :math:`h` fitted to the values themselves. With moments :math:`(m_s, v_s)` and
 :math:`(m_h, v_h)` of a new value, :math:`v_s` being the sum of the variances of T, g and the noise of g,
 
-.. math:: y \sim N\big(w m_s + (1 - w) m_h,\; c\,(w v_s + (1 - w) v_h)\big).
+.. math:: y \sim N\big(w m_s + (1 - w) m_h,\; v + (c - 1) \min(v, v_0)\big), \quad v = w v_s + (1 - w) v_h.
 
 Weight and factor come from training rows withheld from an inner fit: a Tucker model as flexible as its data leaves too
 little in sample, so neither its bound nor the likelihood of its remainder can tell how much a local process adds.
@@ -28,7 +28,7 @@ FEWEST = 50
 LEAST_GAIN = 0.01
 """Nats per withheld value that a local process must gain, beside two standard errors."""
 _HELD = 3000
-_SWEEPS = 15
+_SWEEPS = 10
 _WEIGHTS = np.linspace(0.0, 1.0, 11)
 _LEVELS = np.array([0.8, 0.9])
 
@@ -40,7 +40,7 @@ class LocalTucker:
     Attributes
     ----------
     tucker
-        The Tucker model, as it would be alone.
+        The Tucker model; beside a process it has made at most 10 sweeps.
     residual
         The process g on what the Tucker model leaves; None: the Tucker model stands alone.
     alone
@@ -50,7 +50,10 @@ class LocalTucker:
     weight
         Share w of the sum T + g in the mean; the process h has the rest.
     spread
-        Factor c of the variance.
+        Factor c of the variance where that is at most ``typical``; the correction grows no further beyond, as at
+        stations that no inner row was like.
+    typical
+        Mean variance of the withheld rows that c was found on.
     gain
         Log density that the processes gain over the Tucker model, nats per withheld value; NaN if not measured.
     """
@@ -61,6 +64,7 @@ class LocalTucker:
     columns: tuple[int, ...] = ()
     weight: float = 1.0
     spread: float = 1.0
+    typical: float = 0.0
     gain: float = float("nan")
 
 
@@ -118,33 +122,31 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
 
     Notes
     -----
-    The Tucker part is fitted twice (the inner fit with at most 15 sweeps), each process once, to the inner rows; the
-    final processes keep those hyperparameters and see all rows.
+    The Tucker part is fitted twice, each process once, to the inner rows; the final processes keep those
+    hyperparameters and see all rows. Beside a process the Tucker part makes at most 10 sweeps: more let it follow what
+    the process is there for.
     """
     settings = settings or FitSettings()
     if residual not in RESIDUALS:
         raise ValueError(f"residual={residual!r}: allowed are {', '.join(RESIDUALS)}")
     if residual == "local" and settings.noise == "student":
         raise ValueError("residual='local' needs noise='gaussian': the local process has Gaussian noise")
-    model = _tucker(X, y, layout, settings, settings.max_iterations)
     if residual == "none" or (residual == "auto" and (y.size < FEWEST or settings.noise == "student")):
-        return LocalTucker(model)
+        return LocalTucker(_tucker(X, y, layout, settings, settings.max_iterations))
     linked = tucker_model.link_values(settings.link, y)
     inner, held = _divide(y.size, settings.seed)
     trial = _trial(X[inner], y[inner], layout, settings)
-    weight, spread, gain, error = _weigh(trial, X[held], linked[held])
+    trial, error = _weighed(trial, X[held], linked[held])
+    gain = trial.gain
     if residual == "auto" and gain < max(LEAST_GAIN, 2.0 * error):
-        return LocalTucker(model, gain=gain)
-    columns = list(trial.columns)
+        return LocalTucker(_tucker(X, y, layout, settings, settings.max_iterations), gain=gain)
+    columns, model = list(trial.columns), _tucker(X, y, layout, settings, min(settings.max_iterations, _SWEEPS))
     left = linked - tucker_model.latent_moments(model, X)[0]
     return replace(
         trial,
         tucker=model,
         residual=_given(trial.residual, X[:, columns], left),
         alone=_given(trial.alone, X[:, columns], linked),
-        weight=weight,
-        spread=spread,
-        gain=gain,
     )
 
 
@@ -181,17 +183,27 @@ def _given(process: NearestNeighbourGP | None, points: Array, values: Array) -> 
     )
 
 
-def _weigh(trial: LocalTucker, X: Array, linked: Array) -> tuple[float, float, float, float]:
-    """Return weight, spread, and the gain over the Tucker model with its standard error, on withheld rows."""
+def _weighed(trial: LocalTucker, X: Array, linked: Array) -> tuple[LocalTucker, float]:
+    """Return the model with weight, spread and gain from withheld rows, and the gain's standard error."""
     (ms, vs), (mh, vh), (mt, vt) = (new_moments(trial, X, part) for part in ("sum", "local_alone", "tucker_alone"))
     pools = [(w * ms + (1 - w) * mh, w * vs + (1 - w) * vh) for w in _WEIGHTS]
     scores = [_log_density(linked, mean, variance).mean() for mean, variance in pools]
     best = int(np.argmax(scores))
     mean, variance = pools[best]
-    ratio = np.quantile(np.abs(linked - mean) / np.sqrt(variance), _LEVELS) / ndtri(0.5 + _LEVELS / 2)
+    wrong = np.abs(linked - mean) / np.sqrt(variance)
+    by_bands = (np.quantile(wrong, _LEVELS) / ndtri(0.5 + _LEVELS / 2)).mean()
+    # Heavy tails set the factor of best coverage below that of best likelihood: half way between, in logarithms.
+    factor = float(np.clip(by_bands * np.sqrt(np.mean(wrong**2)), 0.25, 4.0))
     difference = _log_density(linked, mean, variance) - _log_density(linked, mt, vt)
     error = float(difference.std()) / linked.size**0.5
-    return float(_WEIGHTS[best]), float(np.clip(ratio.mean() ** 2, 0.25, 4.0)), float(difference.mean()), error
+    found = replace(
+        trial,
+        weight=float(_WEIGHTS[best]),
+        spread=factor,
+        typical=float(variance.mean()),
+        gain=float(difference.mean()),
+    )
+    return found, error
 
 
 def _log_density(value: Array, mean: Array, variance: Array) -> Array:
@@ -245,7 +257,7 @@ def _pooled(model: LocalTucker, X: Array) -> tuple[Array, Array]:
         if share > 0:
             one = new_moments(model, X, part)
             mean, variance = mean + share * one[0], variance + share * one[1]
-    return mean, model.spread * variance
+    return mean, variance + (model.spread - 1.0) * np.minimum(variance, model.typical)
 
 
 def predictive_mean(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array, Array]:
@@ -287,12 +299,13 @@ def draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
     if model.residual is None or model.alone is None:
         return smooth
     log, points = model.tucker.link == "log", X[:, list(model.columns)]
-    mean = new_moments(model, X)[0]
+    mean, variance = _pooled(replace(model, spread=1.0), X)
+    factor = 1.0 + (model.spread - 1.0) * np.minimum(1.0, model.typical / variance)
     of_sum = np.random.default_rng([seed, 3]).random(count) < model.weight
     out = (np.log(smooth) if log else smooth) - new_moments(model, X, "sum")[0]
     out += nearest.sample(model.residual, points, count, seed)
     if not of_sum.all():
         departure = nearest.sample(model.alone, points, count, seed) - new_moments(model, X, "local_alone")[0]
         out[~of_sum] = departure[~of_sum]
-    out = mean + model.spread**0.5 * out
+    out = mean + np.sqrt(factor) * out
     return np.exp(out) if log else out

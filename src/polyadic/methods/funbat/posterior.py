@@ -43,6 +43,7 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
     linked = "linked " if model.link != "identity" else ""
     noise = noise_variance(combined)
     ds["noise_variance"] = ((), noise, {"long_name": f"variance of the {linked}noise", "units": squared(units)})
+    ds = _with_processes(ds, combined, columns, units, time_columns)
     bound = {"long_name": "evidence lower bound, in nats", "units": "1"}
     ds["evidence"] = ("iteration", np.asarray(posterior.bound, float), bound)
     ds["converged"] = ((), np.int8(posterior.converged), {"long_name": "the fit has converged", **_YES})
@@ -56,6 +57,44 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
 def from_tree(tree: xr.DataTree) -> tuple[LocalTucker, Columns]:
     """Return the model and the columns that `to_tree` stored."""
     return state.from_dataset(tree["state"].to_dataset()), Columns.from_json(tree.attrs["columns"])
+
+
+def _with_processes(
+    ds: xr.Dataset, combined: LocalTucker, columns: Columns, units: str, time_columns: frozenset[str]
+) -> xr.Dataset:
+    """Add what the local processes learned, if there are any: variances, length scales and noise."""
+    names = [columns.names[column] for column in combined.columns]
+    for label, process in (("residual", combined.residual), ("local_alone", combined.alone)):
+        if process is None:
+            continue
+        title = f"of the local process {'on the remainder' if label == 'residual' else 'alone'}"
+        dims = ("local_component",)
+        ds[f"{label}_variance"] = (
+            dims,
+            process.kernel.variance,
+            {"long_name": f"variance {title}", "units": squared(units)},
+        )
+        noise = {"long_name": f"noise variance {title}", "units": squared(units)}
+        ds[f"{label}_noise_variance"] = ((), process.kernel.noise, noise)
+        position = 0
+        for number, mode in enumerate(process.modes):
+            own = names[position]
+            name, unit = ("place", "km") if mode == "sphere" else (own, _column_unit(own, time_columns))
+            length = {"long_name": f"length scale {title} along {name}", "units": unit}
+            ds[f"{label}_length_{name}"] = (dims, process.kernel.length_scale[:, number], length)
+            position += 2 if mode == "sphere" else 1
+    if combined.residual is not None:
+        for name, value, text in (
+            ("tucker_weight", combined.weight, "weight of the Tucker model with its local process"),
+            ("variance_factor", combined.spread, "factor of the predictive variance"),
+            ("local_gain", combined.gain, "gain by the local process, in nats per withheld training value"),
+        ):
+            ds[name] = ((), value, {"long_name": text, "units": "1"})
+    return ds
+
+
+def _column_unit(name: str, time_columns: frozenset[str]) -> str:
+    return "days" if name in time_columns else str(observations.KNOWN.get(name, {}).get("units", "1"))
 
 
 def _with_mode(
