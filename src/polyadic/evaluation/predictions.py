@@ -18,9 +18,9 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
     Parameters
     ----------
     name
-        What the model is called in the table.
+        What the model is called in the table, where it has no dimension ``method``.
     model, baselines
-        Of kind `predictions`, over the same rows; the baselines have a dimension ``method``.
+        Of kind `predictions`, over the same rows; with a dimension ``method``, each is a row of the table.
     split
         Which rows count: train, validation or test.
 
@@ -34,12 +34,11 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
     rows = np.flatnonzero((model["split"].to_numpy() == SPLITS.index(split)) & np.isfinite(truth))
     if rows.size == 0:
         raise ValueError(f"no row of the {split} split has a known {target!r}; withhold some rows")
-    named = {name: (predictions.mean(model).to_numpy(), predictions.variance(model).to_numpy())}
+    named = _by_method(model, name)
     if baselines is not None:
         if not np.array_equal(baselines[target].to_numpy(), truth, equal_nan=True):
             raise ValueError("the baselines were made for other rows than the predictions; make both again")
-        means, variances = predictions.mean(baselines).to_numpy(), predictions.variance(baselines).to_numpy()
-        named |= {str(m): (means[i], variances[i]) for i, m in enumerate(baselines["method"].to_numpy())}
+        named |= _by_method(baselines, name)
     groups = clusters(model, rows)
     scored = [scores.score(truth[rows], mean[rows], variance[rows], groups) for mean, variance in named.values()]
     units = str(model[target].attrs.get("units", "1"))
@@ -51,6 +50,13 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
     out = metrics.dataset(value, error, metrics=known, methods=list(named), units=units)
     out.attrs = {"target": target, "split": split, "rows": int(rows.size)}
     return out
+
+
+def _by_method(ds: xr.Dataset, name: str) -> dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]]:
+    means, variances = predictions.mean(ds).to_numpy(), predictions.variance(ds).to_numpy()
+    if "method" not in ds.dims:
+        return {name: (means, variances)}
+    return {str(method): (means[i], variances[i]) for i, method in enumerate(ds["method"].to_numpy())}
 
 
 def clusters(ds: xr.Dataset, rows: NDArray[np.intp]) -> list[NDArray[np.generic]]:

@@ -176,7 +176,7 @@ def test_a_generous_rank_costs_no_accuracy():
         ({"link": "logit"}, "allowed are identity, log"),
         ({"noise": "cauchy"}, "allowed are gaussian, student"),
         ({"core": "tensor train"}, "allowed are auto, tucker, cp"),
-        ({"residual": "vecchia"}, "only 'none' is available"),
+        ({"residual": "vecchia"}, "allowed are auto, none, local"),
         ({"core": "cp", "rank": (1, 2)}, "equal ranks"),
         ({"kernels": ("sphere", "auto")}, "two columns"),
     ],

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from polyadic.kernels import mode_process, tucker_model
-from polyadic.kernels.tucker_model import TuckerModel
+from polyadic.kernels import local_tucker, mode_process, tucker_model
+from polyadic.kernels.local_tucker import FitSettings, LocalTucker
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     noise
         ``"gaussian"`` or ``"student"``.
     residual
-        ``"none"``: no local process beside the Tucker model.
+        ``"auto"``: a local Gaussian process beside the Tucker model if it predicts withheld training rows clearly
+        better; ``"none"``; ``"local"``. With Student-t noise, which the process lacks, ``"auto"`` is ``"none"``.
     seed
         Seed of the start of modes without geometry.
     modes
@@ -52,6 +53,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     model_
         The fitted :class:`polyadic.kernels.tucker_model.TuckerModel`: arrays, numbers and names alone.
+    combined_
+        The :class:`polyadic.kernels.local_tucker.LocalTucker` that predicts: ``model_`` and the local process, if any.
     converged_, n_iter_, bound_
         Whether the bound settled, the sweeps, and the evidence lower bound after each.
     noise_scale_
@@ -85,7 +88,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         kernels: str | Sequence[str] = "auto",
         link: str = "identity",
         noise: str = "gaussian",
-        residual: str = "none",
+        residual: str = "auto",
         seed: int = 0,
         modes: Sequence[Sequence[int]] | None = None,
         covariates: Sequence[int] = (),
@@ -120,24 +123,20 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If a setting is not allowed, X or y are not finite, or a log link meets values <= 0.
         """
-        if self.residual != "none":
-            raise ValueError(f"residual={self.residual!r}: only 'none' is available")
         table, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
         rank = self.rank if isinstance(self.rank, int | str | np.integer) else tuple(self.rank)
         layout = tucker_model.layout_of(table, modes, tuple(self.covariates), kernels, rank)
-        return self._take(
-            tucker_model.fit_model(
-                table, values, layout, self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance
-            )
-        )
+        settings = FitSettings(self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance)
+        return self._take(local_tucker.fit(table, values, layout, settings, self.residual))
 
-    def _take(self, model: TuckerModel) -> Self:
+    def _take(self, combined: LocalTucker) -> Self:
+        self.combined_, model = combined, combined.tucker
         posterior = model.posterior
         self.model_ = model
         self.bound_, self.converged_, self.n_iter_ = posterior.bound, posterior.converged, posterior.bound.size
-        self.noise_scale_ = model.scale * posterior.noise_variance**0.5
+        self.noise_scale_ = local_tucker.noise_variance(combined) ** 0.5
         self.relevance_ = tucker_model.relevances(model)
         self.hyperparameters_ = tuple(
             dict(zip(mode_process.state_names(state), np.exp(state.log_parameters.T), strict=True))
@@ -155,7 +154,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         With a log link and Student-t noise, whose moments do not exist, the median and half the central 68 % interval.
         """
         table = self._check(X)
-        mean, deviation = tucker_model.predictive_mean(self.model_, table)
+        mean, deviation = local_tucker.predictive_mean(self.combined_, table)
         return (mean, deviation) if return_std else mean
 
     def predict_quantiles(self, X: ArrayLike, q: ArrayLike) -> Array:
@@ -164,14 +163,14 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q={levels.tolist()}: levels must lie strictly between 0 and 1")
         table = self._check(X)
-        return tucker_model.predictive_quantiles(self.model_, table, levels)
+        return local_tucker.predictive_quantiles(self.combined_, table, levels)
 
     def sample(self, X: ArrayLike, n: int = 1, seed: int = 0) -> Array:
         """Return ``n`` joint posterior draws of the noise-free field at the rows of X, shape (n, rows)."""
         table = self._check(X)
-        return tucker_model.draws(self.model_, table, n, seed)
+        return local_tucker.draws(self.combined_, table, n, seed)
 
     def log_density(self, X: ArrayLike, y: ArrayLike) -> Array:
         """Return the log predictive density of each y (n,), in its own units."""
         table = self._check(X)
-        return tucker_model.log_density(self.model_, table, np.asarray(y, dtype=np.float64))
+        return local_tucker.log_density(self.combined_, table, np.asarray(y, dtype=np.float64))

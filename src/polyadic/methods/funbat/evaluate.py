@@ -29,8 +29,7 @@ class EvaluateConfig:
 )
 def evaluate(cfg: EvaluateConfig, predictions: xr.Dataset, baselines: xr.Dataset) -> xr.Dataset:
     """Score the predictions of withheld rows beside the baselines."""
-    model = predictions.isel(method=0, drop=True) if "method" in predictions.dims else predictions
-    out = table("funbat", model, baselines, cfg.split)
+    out = table("funbat", predictions, baselines, cfg.split)
     for method in out["method"].to_numpy():
         rmse = float(out["value"].sel({"method": method, "metric": "rmse"}))
         progress.log(f"{method}: RMSE {rmse:.4g} {out['value'].attrs['units']}")

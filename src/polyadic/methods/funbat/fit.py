@@ -4,7 +4,7 @@
 """
 
 import dataclasses
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
@@ -16,13 +16,16 @@ from polyadic.kinds import observations as kind
 from polyadic.kinds import tucker_posterior
 from polyadic.methods.funbat.columns import columns_of
 
+if TYPE_CHECKING:
+    from polyadic.kernels.local_tucker import LocalTucker
+
 
 @dataclasses.dataclass(frozen=True)
 class FitConfig:
     """Settings of the model."""
 
-    rank: int | tuple[int, ...] = setting(
-        6, "functions of every mode, or a list of one number a mode; useless ones are pruned"
+    rank: int | tuple[int, ...] | Literal["auto"] = setting(
+        "auto", "functions of every mode, or a list of one number a mode; auto: generous; useless ones are pruned"
     )
     modes: dict[str, tuple[str, ...]] = setting(
         {}, "indexes by mode; empty: latitude and longitude make one mode 'place', every other index its own"
@@ -37,6 +40,9 @@ class FitConfig:
     )
     link: Literal["identity", "log"] = setting("identity", "scale on which the model is additive; log needs values > 0")
     noise: Literal["gaussian", "student"] = setting("gaussian", "distribution of the noise")
+    residual: Literal["auto", "none", "local"] = setting(
+        "auto", "a local Gaussian process beside the Tucker model; auto: if it predicts withheld training rows better"
+    )
     core: Literal["auto", "tucker", "cp"] = setting(
         "auto", "form of the core; auto: Tucker up to 4,096 entries, then CP"
     )
@@ -46,7 +52,7 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no data could be fitted with."""
-        ranks = self.rank if isinstance(self.rank, tuple) else (self.rank,)
+        ranks = self.rank if isinstance(self.rank, tuple) else (1 if self.rank == "auto" else self.rank,)
         if not ranks or min(ranks) < 1:
             raise ValueError(f"rank must be at least 1 in every mode, found {self.rank}")
         if self.max_iterations < 1:
@@ -70,6 +76,7 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
         kernels=columns.kernels,
         link=cfg.link,
         noise=cfg.noise,
+        residual=cfg.residual,
         seed=cfg.seed,
         modes=tuple(columns.modes.values()),
         covariates=columns.covariates,
@@ -80,14 +87,27 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
     progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {train[target].attrs.get('units', '1')}")
     if not model.converged_:
         progress.warn(f"not converged after {model.n_iter_} sweeps; raise max_iterations or tolerance")
+    _log_residual(cfg, model.combined_)
     for mode, strength in zip(columns.modes, model.relevance_, strict=True):
         pruned = int((strength < 1e-3).sum())
         if pruned:
             progress.log(f"{pruned} of {strength.size} functions of {mode} carry less than 0.1 % and are pruned")
     times = frozenset(name for name in columns.names if train[name].dtype.kind == "M")
-    tree = to_tree(model.model_, columns, str(train[target].attrs.get("units", "1")), times)
+    tree = to_tree(model.combined_, columns, str(train[target].attrs.get("units", "1")), times)
     tree.attrs |= {"target": target, "target_long_name": str(train[target].attrs.get("long_name", target))}
     return tree
+
+
+def _log_residual(cfg: FitConfig, model: "LocalTucker") -> None:
+    """Log whether there is a local process, and why."""
+    chosen = "without a local process" if model.residual is None else "with a local process"
+    if np.isnan(model.gain):
+        progress.log(f"{chosen}: residual is {cfg.residual!r}, noise {cfg.noise!r}")
+        return
+    share = (
+        "" if model.residual is None else f"; weight of Tucker plus local {model.weight:.1f}, of local alone the rest"
+    )
+    progress.log(f"{chosen}: it gains {model.gain:.3f} nats per withheld training value{share}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
 from polyadic.kernels.dense_process import DensePosterior
+from polyadic.kernels.local_tucker import LocalTucker, noise_variance
 from polyadic.kernels.mode_process import Posterior
 from polyadic.kernels.tucker_model import TuckerModel, relevances
 from polyadic.kinds import observations
@@ -20,12 +21,13 @@ _SHOWN = 4000  # points of the plotting grid of one coordinate
 _YES = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
 
 
-def to_tree(model: TuckerModel, columns: Columns, units: str, time_columns: frozenset[str]) -> xr.DataTree:
+def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: frozenset[str]) -> xr.DataTree:
     """Return a fitted model as a DataTree of kind `tucker_posterior`.
 
     Function 0 of each mode is the constant one: it carries means and main effects. The
     factors are in units of one; the core holds the unit of the data.
     """
+    model = combined.tucker
     posterior = model.posterior
     tucker = posterior.form.kind == "tucker"
     names = list(columns.modes)
@@ -39,8 +41,9 @@ def to_tree(model: TuckerModel, columns: Columns, units: str, time_columns: froz
     for number, mode in enumerate(names):
         ds = _with_mode(ds, model, columns, number, mode, time_columns)
     linked = "linked " if model.link != "identity" else ""
-    noise = model.scale**2 * posterior.noise_variance
+    noise = noise_variance(combined)
     ds["noise_variance"] = ((), noise, {"long_name": f"variance of the {linked}noise", "units": squared(units)})
+    ds = _with_processes(ds, combined, columns, units, time_columns)
     bound = {"long_name": "evidence lower bound, in nats", "units": "1"}
     ds["evidence"] = ("iteration", np.asarray(posterior.bound, float), bound)
     ds["converged"] = ((), np.int8(posterior.converged), {"long_name": "the fit has converged", **_YES})
@@ -48,12 +51,50 @@ def to_tree(model: TuckerModel, columns: Columns, units: str, time_columns: froz
     ds["centre"] = ((), model.centre, {"long_name": f"mean of the {linked}training values", "units": units})
     ds["scale"] = ((), model.scale, {"long_name": f"standard deviation of the {linked}training values", "units": units})
     ds.attrs = {"modes": json.dumps(names), "columns": columns.to_json(), "link": model.link}
-    return xr.DataTree.from_dict({"/": ds, "/state": state.to_dataset(model)})
+    return xr.DataTree.from_dict({"/": ds, "/state": state.to_dataset(combined)})
 
 
-def from_tree(tree: xr.DataTree) -> tuple[TuckerModel, Columns]:
+def from_tree(tree: xr.DataTree) -> tuple[LocalTucker, Columns]:
     """Return the model and the columns that `to_tree` stored."""
     return state.from_dataset(tree["state"].to_dataset()), Columns.from_json(tree.attrs["columns"])
+
+
+def _with_processes(
+    ds: xr.Dataset, combined: LocalTucker, columns: Columns, units: str, time_columns: frozenset[str]
+) -> xr.Dataset:
+    """Add what the local processes learned, if there are any: variances, length scales and noise."""
+    names = [columns.names[column] for column in combined.columns]
+    for label, process in (("residual", combined.residual), ("local_alone", combined.alone)):
+        if process is None:
+            continue
+        title = f"of the local process {'on the remainder' if label == 'residual' else 'alone'}"
+        dims = ("local_component",)
+        ds[f"{label}_variance"] = (
+            dims,
+            process.kernel.variance,
+            {"long_name": f"variance {title}", "units": squared(units)},
+        )
+        noise = {"long_name": f"noise variance {title}", "units": squared(units)}
+        ds[f"{label}_noise_variance"] = ((), process.kernel.noise, noise)
+        position = 0
+        for number, mode in enumerate(process.modes):
+            own = names[position]
+            name, unit = ("place", "km") if mode == "sphere" else (own, _column_unit(own, time_columns))
+            length = {"long_name": f"length scale {title} along {name}", "units": unit}
+            ds[f"{label}_length_{name}"] = (dims, process.kernel.length_scale[:, number], length)
+            position += 2 if mode == "sphere" else 1
+    if combined.residual is not None:
+        for name, value, text in (
+            ("tucker_weight", combined.weight, "weight of the Tucker model with its local process"),
+            ("variance_factor", combined.spread, "factor of the predictive variance"),
+            ("local_gain", combined.gain, "gain by the local process, in nats per withheld training value"),
+        ):
+            ds[name] = ((), value, {"long_name": text, "units": "1"})
+    return ds
+
+
+def _column_unit(name: str, time_columns: frozenset[str]) -> str:
+    return "days" if name in time_columns else str(observations.KNOWN.get(name, {}).get("units", "1"))
 
 
 def _with_mode(

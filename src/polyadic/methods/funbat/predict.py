@@ -27,8 +27,11 @@ class PredictConfig:
     output=predictions.SCHEMA,
 )
 def predict(cfg: PredictConfig, observations: xr.Dataset, posterior: xr.DataTree) -> xr.Dataset:
-    """Predict the mean and the variance of a new measurement at each row."""
-    from polyadic.kernels.tucker_model import predictive_mean
+    """Predict the mean and the variance of a new measurement at each row.
+
+    With a local process there are three methods: both together, the Tucker model alone, the local process alone.
+    """
+    from polyadic.kernels.local_tucker import predictive_mean
     from polyadic.methods.funbat.posterior import from_tree
 
     model, columns = from_tree(posterior)
@@ -36,8 +39,16 @@ def predict(cfg: PredictConfig, observations: xr.Dataset, posterior: xr.DataTree
     if cfg.rows == "withheld" and "split" in observations.coords:
         rows = kind.where_split(observations, "validation", "test")
     rows = rows.load()
-    mean, deviation = predictive_mean(model, columns.matrix(rows))
-    return predictions.dataset(rows, str(posterior.attrs["target"]), (mean, np.square(deviation)))
+    table = columns.matrix(rows)
+    parts = {"funbat": "both"}
+    if model.residual is not None:
+        parts |= {"funbat_tucker_alone": "tucker_alone", "local_alone": "local_alone"}
+    predicted = {}
+    for name, part in parts.items():
+        mean, deviation = predictive_mean(model, table, part)
+        predicted[name] = (mean, np.square(deviation))
+    named = predicted if len(predicted) > 1 else predicted["funbat"]
+    return predictions.dataset(rows, str(posterior.attrs["target"]), named)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,24 @@ import xarray as xr
 
 from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.functional_tucker import TuckerPosterior
+from polyadic.kernels.local_tucker import LocalTucker
+from polyadic.kernels.matern_products import MaternProducts
+from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP
 from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import Core, Form
 from polyadic.kernels.tucker_model import Layout, TuckerModel
 
 CLASSES = {
     cls.__name__: cls
-    for cls in (TuckerModel, Layout, TuckerPosterior, Form, Core, AxisPosterior, DensePosterior, Points)
+    for cls in (
+        *(LocalTucker, NearestNeighbourGP, MaternProducts),
+        *(TuckerModel, Layout, TuckerPosterior, Form, Core, AxisPosterior, DensePosterior, Points),
+    )
 }
 """The only types that a stored state can name."""
 
 
-def to_dataset(model: TuckerModel) -> xr.Dataset:
+def to_dataset(model: LocalTucker) -> xr.Dataset:
     """Return the arrays of a model as variables, and how they fit together as the JSON attribute ``structure``."""
     arrays: dict[str, np.ndarray] = {}
     structure = _take_apart(model, "model", arrays)
@@ -32,7 +38,7 @@ def to_dataset(model: TuckerModel) -> xr.Dataset:
     return ds
 
 
-def from_dataset(ds: xr.Dataset) -> TuckerModel:
+def from_dataset(ds: xr.Dataset) -> LocalTucker:
     """Return the model that `to_dataset` stored.
 
     Raises
@@ -41,7 +47,9 @@ def from_dataset(ds: xr.Dataset) -> TuckerModel:
         If the structure names anything but the parts of a functional Tucker model.
     """
     model = _put_together(json.loads(ds.attrs["structure"]), ds)
-    if not isinstance(model, TuckerModel):
+    if isinstance(model, TuckerModel):
+        return LocalTucker(model)
+    if not isinstance(model, LocalTucker):
         raise ValueError("the group 'state' holds no functional Tucker model; fit it again")
     return model
 
