@@ -1,0 +1,52 @@
+"""Fit, predict and evaluate with a local process: the posterior says what it learned, the table has three rows."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from polyadic.kinds import observations as kind
+from polyadic.methods.funbat.evaluate import EvaluateConfig, evaluate
+from polyadic.methods.funbat.fit import FitConfig, fit
+from polyadic.methods.funbat.predict import PredictConfig, predict
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Return planted values of a smooth product, a local field and noise; a fifth is for the test."""
+    rng = np.random.default_rng(0)
+    n = 500
+    day, depth = rng.uniform(0, 10, n).round(1), rng.uniform(0, 10, n).round(1)
+    waves, phases = rng.normal(0, 1.5, (300, 2)), rng.uniform(0, 2 * np.pi, 300)
+    rough = np.sqrt(2 / 300) * np.cos(np.c_[day, depth] @ waves.T + phases).sum(axis=1)
+    y = np.sin(0.6 * day) * np.cos(0.4 * depth) + 0.5 * rough + 0.1 * rng.normal(size=n)
+    flag = {"flag_values": np.array([0, 1, 2], np.int8), "flag_meanings": "train validation test", "long_name": "split"}
+    ds = xr.Dataset(
+        {"y": ("obs", y, {"units": "m", "long_name": "height"})},
+        {
+            "day": ("obs", day, {"units": "1", "long_name": "day"}),
+            "depth": ("obs", depth, {"units": "1", "long_name": "depth"}),
+            "split": ("obs", np.where(np.arange(n) % 5, 0, 2).astype(np.int8), flag),
+        },
+    )
+    ds.attrs = {
+        "kind": "observations",
+        "schema_version": kind.example().attrs.get("schema_version", "1.0"),
+        "indexes": json.dumps(["day", "depth"]),
+        "covariates": "[]",
+    }
+    return ds
+
+
+def test_the_table_has_both_parts_alone_and_the_posterior_says_what_was_learned(rows):
+    posterior = fit(FitConfig(rank=1), observations=rows)
+    for name in ("residual_variance", "residual_noise_variance", "residual_length_day", "local_gain"):
+        assert name in posterior.dataset
+    assert posterior["residual_variance"].attrs["units"] == "(m)2"
+    predicted = predict(PredictConfig(), observations=rows, posterior=posterior)
+    assert list(predicted["method"].to_numpy()) == ["funbat", "funbat_tucker_alone", "local_alone"]
+    scores = evaluate(EvaluateConfig(), predictions=predicted, baselines=predicted.sel(method=["local_alone"]))
+    rmse = dict(zip(scores["method"].to_numpy().tolist(), scores["value"].sel(metric="rmse").to_numpy(), strict=True))
+    assert list(rmse) == ["funbat", "funbat_tucker_alone", "local_alone"]
+    assert np.all(rmse["funbat"] < 0.7 * rmse["funbat_tucker_alone"])
