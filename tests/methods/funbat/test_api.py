@@ -67,13 +67,9 @@ def test_error_of_an_area_mean_is_covered_by_draws():
     truth = (3 + np.sin(grid[:, 0]) * (1 + 0.5 * np.cos(grid[:, 1])) + 0.3 * grid[:, 1]).mean()
     inside = []
     for seed in range(12):
-<<<<<<< HEAD
         X, _, y = field(120, seed)
-        means = FunctionalTucker(rank=2, max_iterations=8).fit(X, y).sample(grid, 200, seed).mean(axis=1)
-=======
-        X, _, y = field(200, seed)
-        means = FunctionalTucker(rank=2, residual="none").fit(X, y).sample(grid, 200, seed).mean(axis=1)
->>>>>>> joint
+        model = FunctionalTucker(rank=2, residual="none", max_iterations=8).fit(X, y)
+        means = model.sample(grid, 200, seed).mean(axis=1)
         inside.append(np.quantile(means, 0.05) <= truth <= np.quantile(means, 0.95))
     assert sum(inside) >= 8
 
