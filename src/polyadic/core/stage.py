@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import resource
 import sys
 import time
@@ -185,6 +186,9 @@ def run_and_exit(action: Callable[[], int | None], *, debug: bool) -> None:
     """Run a command; end the process with 2 and one sentence on bad input, unless ``debug``."""
     try:
         code = action()
+    except BrokenPipeError:  # the reader of our output has seen enough, as in `polyadic show x.nc | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (InputError, ValueError, OSError) as error:
         if debug:
             raise
