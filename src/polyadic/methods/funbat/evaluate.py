@@ -30,9 +30,10 @@ class EvaluateConfig:
 def evaluate(cfg: EvaluateConfig, predictions: xr.Dataset, baselines: xr.Dataset) -> xr.Dataset:
     """Score the predictions of withheld rows beside the baselines."""
     out = table("funbat", predictions, baselines, cfg.split)
+    units = f" {out['value'].attrs['units']}".removesuffix(" 1")
     for method in out["method"].to_numpy():
         rmse = float(out["value"].sel({"method": method, "metric": "rmse"}))
-        progress.log(f"{method}: RMSE {rmse:.4g} {out['value'].attrs['units']}")
+        progress.log(f"{method}: RMSE {rmse:.4g}{units}")
     return out
 
 

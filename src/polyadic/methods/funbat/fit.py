@@ -103,7 +103,8 @@ def _log_residual(cfg: FitConfig, model: "LocalTucker") -> None:
     """Log whether there is a local process, and why."""
     chosen = "without a local process" if model.residual is None else "with a local process"
     if np.isnan(model.gain):
-        progress.log(f"{chosen}: residual is {cfg.residual!r}, noise {cfg.noise!r}")
+        why = "by the setting" if cfg.residual != "auto" else "few rows, or noise that is not Gaussian"
+        progress.log(f"{chosen}: residual is {cfg.residual!r} ({why})")
         return
     share = (
         "" if model.residual is None else f"; weight of Tucker plus local {model.weight:.1f}, of local alone the rest"
