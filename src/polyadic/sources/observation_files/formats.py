@@ -7,7 +7,7 @@ from polyadic.core.errors import InputError
 
 ACCEPTED = "CSV (.csv, .tsv, .txt, also .gz) and NetCDF (.nc)"
 _NETCDF = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
-_TEXT = (".csv", ".tsv", ".txt", ".dat")
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".dly")
 _OTHERS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
     b"PAR1": "Parquet; save it as CSV",

@@ -14,11 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError, nearest
-from polyadic.sources.observation_files import columns
+from polyadic.sources.observation_files import columns, presets
 from polyadic.sources.observation_files.cleaning import Array
 from polyadic.sources.observation_files.columns import Layout
+from polyadic.sources.observation_files.places import PLACE, Places
+from polyadic.sources.observation_files.presets.preset import Preset
 from polyadic.sources.observation_files.settings import ObservationsConfig
-from polyadic.sources.observation_files.tables import PLACE, Places
 
 KEPT = ("title", "institution", "source", "references", "license")
 """Global attributes that go with the data."""
@@ -116,6 +117,14 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
         layout = Layout(roles, {columns.variable_name(name): name for name in measured}, indexes, covariates)
         columns.refuse_equal_names(layout, measured, where)
         return Grid(path, layout, _attributes(ds, layout), dims, maps)
+
+
+def preset(path: Path) -> Preset:
+    """Return the preset that the variables or attributes of a file tell."""
+    with opened(path) as ds:
+        return presets.of_grid(
+            {*map(str, ds.variables), *map(str, ds.dims)}, [ds.attrs, *(v.attrs for v in ds.variables.values())]
+        )
 
 
 def has_place(path: Path, cfg: ObservationsConfig) -> bool:

@@ -12,8 +12,8 @@ from polyadic.core.errors import InputError
 from polyadic.sources.observation_files import columns, times
 from polyadic.sources.observation_files.cleaning import Array, Block, Floats
 from polyadic.sources.observation_files.grids import Grid, opened, select
+from polyadic.sources.observation_files.places import Places
 from polyadic.sources.observation_files.settings import ObservationsConfig
-from polyadic.sources.observation_files.tables import Places
 
 VALUES = 2**21
 """Values of a variable that are held at a time, unless one chunk of the file holds more."""

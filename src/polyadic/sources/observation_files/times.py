@@ -83,6 +83,14 @@ class Reader:
         found = self._numbers(stripped) if self._counts() else self._texts(stripped)
         return found[codes]
 
+    def placed(self, found: Times, *, zoned: bool) -> Times:
+        """Return instants without a zone as UTC, or their days alone; midnights alone are days and stay."""
+        days = found.astype("datetime64[D]").astype(_NS)
+        if self.local_day:
+            return days
+        midnights = bool((days == found)[~np.isnat(found)].all())
+        return found if midnights or zoned else localise(found, self.zone)
+
     def _counts(self) -> bool:
         return self.format == "unix" or " since " in self.format
 
