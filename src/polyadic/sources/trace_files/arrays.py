@@ -114,7 +114,7 @@ def _spans(
         step = cfg.sampling_rate or rate
         if time is None and step is None:
             raise InputError(f"{where}: events in frames need a clock; set sampling_rate or time")
-        clock = np.arange(int(frames.max()) + 1) / step if time is None else time
+        clock = np.arange(int(frames.max()) + 1) / (step or 1.0) if time is None else time
         pairs = np.interp(frames, np.arange(clock.size), clock)
     yield from ((float(start), float(stop), label) for start, stop in pairs)
 
@@ -156,7 +156,7 @@ def _of_hdf5(file: h5py.File, *, transposed: bool) -> dict[str, Callable[[], Any
     found: dict[str, Callable[[], Any]] = {}
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("#") and item.dtype != h5py.ref_dtype:
+        if isinstance(item, h5py.Dataset) and not name.startswith("#") and h5py.check_ref_dtype(item.dtype) is None:
             found[name] = (lambda: item[()].T) if transposed else (lambda: item[()])
 
     file.visititems(visit)

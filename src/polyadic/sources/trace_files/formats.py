@@ -8,7 +8,7 @@ from polyadic.sources.trace_files import arrays, caiman, nwb, suite2p, tables
 from polyadic.sources.trace_files.recording import Recording
 from polyadic.sources.trace_files.settings import TracesConfig
 
-ACCEPTED = "NWB 2 (.nwb), a suite2p folder, CaImAn (.hdf5), tables (.csv, .tsv), .npz, MATLAB (.mat) and HDF5 with named arrays"
+ACCEPTED = "NWB 2 (.nwb), a suite2p folder, CaImAn (.hdf5), .csv, .tsv, and named arrays in .npz, .mat or HDF5 files"
 
 
 def of(path: Path) -> str:
@@ -26,11 +26,15 @@ def of(path: Path) -> str:
     if path.is_dir():
         raise InputError(f"{path}: the folder holds no F.npy of suite2p; accepted are {ACCEPTED}")
     with path.open("rb") as file:
-        start = file.read(512)
-    suffix = path.suffix.casefold()
+        start = file.read(516)
     if not start:
         raise InputError(f"{path}: the file is empty; get it again")
-    if start.startswith(b"\x89HDF") or start[512:516] == b"\x89HDF" or suffix == ".nwb":
+    return _of_content(path, start)
+
+
+def _of_content(path: Path, start: bytes) -> str:
+    suffix = path.suffix.casefold()
+    if start.startswith(b"\x89HDF") or start[512:] == b"\x89HDF" or suffix == ".nwb":
         return _of_hdf5(path)
     if start.startswith(b"MATLAB"):
         return "matlab"

@@ -118,8 +118,8 @@ def rule_of(recordings: Sequence[Recording], table: Names, cfg: TracesConfig) ->
     if len(recordings) == 1:
         return "index"
     raise InputError(
-        f"{recordings[has_names.index(False)].path}: nothing says which neurons of {len(recordings)} animals are the same;"
-        " set names or registration, align: index (an atlas), or align: none (each its own)"
+        f"{recordings[has_names.index(False)].path}: nothing says which neurons of {len(recordings)} animals are the"
+        " same; set names or registration, align: index (an atlas), or align: none (each its own)"
     )
 
 

@@ -72,7 +72,7 @@ def _text(value: Any) -> str:
 def _of_type(file: h5py.File, wanted: str) -> list[h5py.Group]:
     found: list[h5py.Group] = []
 
-    def visit(name: str, item: Any) -> None:
+    def visit(_: str, item: Any) -> None:
         if _text(item.attrs.get("neurodata_type", "")) == wanted:
             found.append(item)
 

@@ -91,7 +91,7 @@ def choose(where: str, what: str, wanted: str, found: Sequence[str], setting: st
         raise InputError(f"{where}: setting {setting} names {wanted!r}, which is not one {what}; {hint}")
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(found[:20]) or "none"
+    listed = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "") or "none"
     raise InputError(f"{where}: found {len(found)} {what} ({listed}); choose one by {setting}: NAME")
 
 
@@ -117,5 +117,6 @@ def oriented(
             " time_neuron"
         )
     raise InputError(
-        f"{where}: its shape {values.shape} fits neither {names} names nor {frames} times; set orientation, names or time"
+        f"{where}: its shape {values.shape} fits neither {names} names nor {frames} times; set"
+        " orientation, names or time"
     )

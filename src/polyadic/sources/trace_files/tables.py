@@ -1,8 +1,10 @@
 """CSV tables: a column a neuron, a row a frame, and a column of times where there is one."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError, nearest
 from polyadic.sources.trace_files.recording import Recording
@@ -70,7 +72,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _column(path: Path, name: str, cells: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _column(path: Path, name: str, cells: NDArray[Any]) -> NDArray[np.float64]:
     blank = np.isin(np.char.lower(cells.astype(str)), ("", "nan", "na"))
     out = np.full(cells.size, np.nan)
     try:
@@ -78,6 +80,7 @@ def _column(path: Path, name: str, cells: np.ndarray) -> np.ndarray:  # type: ig
     except ValueError:
         line = next(i for i, cell in enumerate(cells) if not blank[i] and not _is_number(cell))
         raise InputError(
-            f"{path}, column {name!r}, row {line + 1}: {cells[line]!r} is no number; accepted are numbers and empty cells"
+            f"{path}, column {name!r}, row {line + 1}: {cells[line]!r} is no number; accepted are numbers and"
+            " empty cells"
         ) from None
     return out
