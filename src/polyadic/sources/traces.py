@@ -84,6 +84,9 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     from polyadic.sources.trace_files import formats
 
     forms = [formats.of(path) for path in files]
+    for path, form in zip(files, forms, strict=True):
+        if form == "table":  # any CSV might be one: only a table of numbers is
+            formats.read(path, TracesConfig())
     return {"format": forms[0]} if len(set(forms)) == 1 else {}
 
 
