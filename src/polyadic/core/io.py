@@ -164,9 +164,9 @@ def _own_blocks(array: xr.DataArray) -> tuple[int, ...] | None:
 
 
 def _compute(blocks: list[Any]) -> tuple[Any, ...]:
-    import dask  # a lazy array is there, so it is imported already
+    from dask.base import compute  # a lazy array is there, so it is imported already
 
-    return tuple(dask.compute(*blocks, scheduler="synchronous"))
+    return tuple(compute(*blocks, scheduler="synchronous"))  # type: ignore[no-untyped-call]
 
 
 def _encoding(variable: xr.Variable) -> dict[str, Any]:

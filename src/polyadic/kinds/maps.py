@@ -1,7 +1,7 @@
-"""Kind `maps`: a field with its standard error on a regular grid of its indexes, for instance time, latitude, longitude."""
+"""Kind `maps`: a field with its standard error on a regular grid of its indexes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def dataset(
     error: Any,
     coordinates: Mapping[str, tuple[Any, Mapping[str, Any]]],
     attributes: Mapping[str, Any],
-    sites: Sequence[Any] | None = None,
+    sites: Any = None,
 ) -> xr.Dataset:
     """Return a Dataset of kind `maps`.
 

@@ -22,7 +22,7 @@ def series(ds: xr.Dataset) -> Figure:
     panels = figure.subplots(shown, 1, squeeze=False, sharex=True)[:, 0]
     for number, axes in enumerate(panels):
         _panel(axes, ds.isel(place=number), ds)
-    figure.supylabel(wrapped(label(ds, kind.target(ds)), 40 + 20 * shown), fontsize="medium")
+    figure.supylabel(wrapped(label(ds, kind.target(ds)), 24 * shown), fontsize="medium")
     if kind.along(ds) != "time":
         panels[-1].set_xlabel(label(ds, kind.along(ds)))
     handles, names = panels[0].get_legend_handles_labels()
@@ -58,7 +58,8 @@ def _bands(axes: Any, one: xr.Dataset, name: str, x: np.ndarray, mean: np.ndarra
 def _title(one: xr.Dataset) -> str:
     parts = [str(one["place"].to_numpy())]
     if {"latitude", "longitude"} <= set(one.coords):
-        parts.append(f"{float(one['latitude']):.2f} °N, {float(one['longitude']):.2f} °E")
+        latitude, longitude = float(one["latitude"]), float(one["longitude"])
+        parts.append(f"{abs(latitude):.2f} °{'NS'[latitude < 0]}, {abs(longitude):.2f} °{'EW'[longitude < 0]}")
     if "elevation" in one.coords:
         parts.append(f"{float(one['elevation']):.0f} {unit(str(one['elevation'].attrs.get('units', 'm')))}")
     if "distance" in one.coords and float(one["distance"]) > 0:

@@ -97,7 +97,7 @@ def regular_axes(
         count = max(1, int(np.floor((high - low) / size + 1 + 1e-9)))
         if count > LARGEST:
             raise InputError(f"setting 'step' of {size:g} gives {count} cells along {name}, accepted are {LARGEST}")
-        found[name] = low + size * np.arange(count)
+        found[name] = np.asarray(low + size * np.arange(count), np.float64)
     return found
 
 

@@ -72,9 +72,7 @@ class MapConfig:
     grid=Input((kind.SCHEMA,), optional=True),
     output=maps.SCHEMA,
 )
-def map(  # noqa: A001 - a stage bears the name of its module
-    cfg: MapConfig, posterior: xr.DataTree, observations: xr.Dataset, grid: xr.Dataset | None = None
-) -> xr.Dataset:
+def map(cfg: MapConfig, posterior: xr.DataTree, observations: xr.Dataset, grid: xr.Dataset | None = None) -> xr.Dataset:
     """Map the field with its standard error on a regular grid, tile by tile."""
     from polyadic.methods.funbat.places import map_axes, places_of, train_rows
     from polyadic.methods.funbat.posterior import from_tree
@@ -150,8 +148,8 @@ def _sites(places: "Places") -> NDArray[np.float64]:
 
 def _lazy(model: "LocalTucker", columns: "Columns", grid: "Grid", quantity: Literal["field", "measurement"]) -> Any:
     """Return mean and standard error as one Dask array (2, slices, axes...) whose blocks are rows of the first axis."""
-    import dask
     import dask.array as da
+    from dask.delayed import delayed
 
     from polyadic.methods.funbat.query import moments
 
@@ -171,8 +169,9 @@ def _lazy(model: "LocalTucker", columns: "Columns", grid: "Grid", quantity: Lite
     blocks = []
     for start in range(0, shape[0], step):
         size = (2, count, min(step, shape[0] - start), *shape[1:])
-        blocks.append(da.from_delayed(dask.delayed(tile, pure=False)(start), size, np.float64))
-    whole = da.concatenate(blocks, axis=2)
+        block = delayed(tile, pure=False)(start)
+        blocks.append(da.from_delayed(block, size, np.float64))  # type: ignore[no-untyped-call]
+    whole = da.concatenate(blocks, axis=2)  # type: ignore[no-untyped-call]
     return whole if grid.slices[0] else whole[:, 0]
 
 

@@ -130,8 +130,8 @@ def _cells(
     if rows is not None:
         axes, filled, present = given_cells(rows, PLACE, covariates)
         for axis, (low, high) in bounds.items():
-            shape = (-1, 1) if axis == "latitude" else (1, -1)
-            present &= ((axes[axis] >= low) & (axes[axis] <= high)).reshape(shape)
+            inside = (axes[axis] >= low) & (axes[axis] <= high)
+            present &= inside[:, None] if axis == "latitude" else inside[None, :]
         return Grid(("time", times), axes, fixed, filled, present)
     places = places_of(train, PLACE)
     axes = regular_axes(PLACE, places, bounds, {}, cfg.cells)
@@ -151,8 +151,8 @@ def _averaged(
         raise InputError(f"region {region!r} holds no cell of the grid; widen it")
     if len(table) > _MOST:
         raise InputError(
-            f"region {region!r} has {kept.size} cells at {len(labels)} times, {len(table):,} rows; accepted are {_MOST:,}:"
-            " lower 'cells' or shorten the span"
+            f"region {region!r} has {kept.size} cells at {len(labels)} times, {len(table):,} rows;"
+            f" accepted are {_MOST:,}: lower 'cells' or shorten the span"
         )
     weight = np.cos(np.radians(table[:, names.index("latitude")]))
     groups = np.repeat(labels, kept.size)
@@ -167,20 +167,24 @@ def _anomalies(found: "Averages") -> "Averages":
     return type(found)(found.groups[1:], draws.mean(axis=0), draws.std(axis=0, ddof=1), low, high, draws)
 
 
-def _dataset(
-    cfg: MeansConfig, target: str, found: list["Averages"], names: list[str], train: xr.Dataset
-) -> xr.Dataset:
+def _dataset(cfg: MeansConfig, target: str, found: list["Averages"], names: list[str], train: xr.Dataset) -> xr.Dataset:
     parts = {
         "mean": np.stack([one.mean for one in found]),
         **{p: np.stack([getattr(one, p) for one in found]) for p in ("standard_error", "lower", "upper")},
     }
     begins = found[0].groups.astype("datetime64[ns]")
     what = "anomaly" if cfg.reference else "mean"
-    label = f"{what} over area and {cfg.period.replace('all', 'period')} of {train[target].attrs.get('long_name', target)}"
+    label = (
+        f"{what} over area and {cfg.period.replace('all', 'period')} of {train[target].attrs.get('long_name', target)}"
+    )
     attributes = {"units": str(train[target].attrs.get("units", "1")), "long_name": label}
     attributes["cell_methods"] = f"{train[target].attrs.get('cell_methods', '')} area: mean time: mean".strip()
     places = {"place": (np.array(names, str), {"long_name": "region"})}
-    axis = ("time", begins, {"long_name": f"begin of the {cfg.period.replace('all', 'period')}", "standard_name": "time"})
+    axis = (
+        "time",
+        begins,
+        {"long_name": f"begin of the {cfg.period.replace('all', 'period')}", "standard_name": "time"},
+    )
     out = series_kind.dataset(target, parts, axis, places, attributes)
     out.attrs["draws"] = cfg.draws
     if cfg.reference:

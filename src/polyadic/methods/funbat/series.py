@@ -63,7 +63,7 @@ def series(
     cfg: SeriesConfig, posterior: xr.DataTree, observations: xr.Dataset, table: xr.Dataset | None = None
 ) -> xr.Dataset:
     """Predict the field and the band of new measurements along time at named places."""
-    from polyadic.methods.funbat.columns import numbers, times
+    from polyadic.methods.funbat.columns import PLACE, numbers, times
     from polyadic.methods.funbat.places import along_axis, places_of, train_rows
     from polyadic.methods.funbat.posterior import from_tree
     from polyadic.methods.funbat.query import moments
@@ -72,7 +72,7 @@ def series(
     train = train_rows(observations)
     indexes = [columns.names[c] for parts in columns.modes.values() for c in parts]
     axis = along_axis(indexes)
-    others = [name for name in ("latitude", "longitude") if name in indexes]
+    others: list[str] = [name for name in PLACE if name in indexes]
     others += [name for name in indexes if name not in (axis, *others)]
     known = places_of(train, others)
     wanted = _given(cfg, table, others) or _busiest(known, others, cfg.stations)
@@ -132,7 +132,9 @@ def _fill(
                 at = np.array([[place[n] for n in others] or [0.0]])
                 place[covariate] = float(known.interpolate(values, at)[0])
                 if known.nearest(at)[0][0, 0] > 0:
-                    progress.warn(f"{covariate} of {name!r} is interpolated from the measured places: {place[covariate]:.5g}")
+                    progress.warn(
+                        f"{covariate} of {name!r} is interpolated from the measured places: {place[covariate]:.5g}"
+                    )
 
 
 def _span(cfg: SeriesConfig, knots: Array, dates: bool) -> Array:
