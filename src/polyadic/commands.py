@@ -142,7 +142,7 @@ def compare(args: argparse.Namespace) -> None:
     table = comparison.table([comparison.metrics_file(run) for run in args.runs])
     print(comparison.text(table))
     if args.out is not None:
-        comparison.save(table, args.out)
+        comparison.save(table, args.out, [comparison.further(path) for path in args.further])
 
 
 def history(args: argparse.Namespace) -> None:

@@ -32,6 +32,8 @@ def example_inputs(stage: Stage, folder: Path) -> dict[str, list[Path]]:
     """Write an example of each input: made by the method's own earlier stages, or the example of its first kind."""
     paths = {}
     for name, accepted in stage.inputs.items():
+        if accepted.optional:
+            continue
         path = folder / f"{name}.nc"
         schema = accepted.schemas[0]
         made_by = producer(stage, name, schema.kind)
