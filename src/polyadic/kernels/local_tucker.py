@@ -19,7 +19,8 @@ from scipy.special import ndtri
 from polyadic.kernels import nearest_neighbour_gp as nearest
 from polyadic.kernels import tucker_model
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP, Search
-from polyadic.kernels.tucker_model import Layout, TuckerModel
+from polyadic.kernels.tucker_layout import Layout
+from polyadic.kernels.tucker_model import FitSettings, TuckerModel
 
 Array = NDArray[np.float64]
 RESIDUALS = ("auto", "none", "local")
@@ -68,18 +69,6 @@ class LocalTucker:
     gain: float = float("nan")
 
 
-@dataclass(frozen=True)
-class FitSettings:
-    """What the Tucker part is fitted with, see :func:`polyadic.kernels.tucker_model.fit_model`."""
-
-    core: str = "auto"
-    link: str = "identity"
-    noise: str = "gaussian"
-    seed: int = 0
-    max_iterations: int = 60
-    tolerance: float = 1e-3
-
-
 def process_modes(layout: Layout) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the modes of a local process, and the columns they read.
 
@@ -107,7 +96,7 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
     X, y
         Coordinates and covariates (n, columns), values (n,).
     layout
-        From :func:`polyadic.kernels.tucker_model.layout_of`.
+        From :func:`polyadic.kernels.tucker_layout.layout_of`.
     settings
         Of the Tucker part.
     residual
@@ -151,8 +140,7 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
 
 
 def _tucker(X: Array, y: Array, layout: Layout, settings: FitSettings, sweeps: int) -> TuckerModel:
-    s = settings
-    return tucker_model.fit_model(X, y, layout, s.core, s.link, s.noise, s.seed, sweeps, s.tolerance)
+    return tucker_model.fit_model(X, y, layout, replace(settings, max_iterations=sweeps))
 
 
 def _divide(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

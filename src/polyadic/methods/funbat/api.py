@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from polyadic.kernels import local_tucker, mode_process, tucker_model
-from polyadic.kernels.local_tucker import FitSettings, LocalTucker
+from polyadic.kernels import local_tucker, mode_process, tucker_layout, tucker_model
+from polyadic.kernels.local_tucker import LocalTucker
+from polyadic.kernels.tucker_model import FitSettings
 
 Array = NDArray[np.float64]
 
@@ -127,7 +128,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
         rank = self.rank if isinstance(self.rank, int | str | np.integer) else tuple(self.rank)
-        layout = tucker_model.layout_of(table, modes, tuple(self.covariates), kernels, rank)
+        layout = tucker_layout.layout_of(table, modes, tuple(self.covariates), kernels, rank)
         settings = FitSettings(self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance)
         return self._take(local_tucker.fit(table, values, layout, settings, self.residual))
 
