@@ -8,7 +8,12 @@ import pytest
 from polyadic.kernels import core_form
 from polyadic.kernels import tucker_form as tf
 
-FORMS = [core_form.tucker_form((2, 1, 2)), core_form.tucker_form((2, 3)), core_form.tucker_form((2,)), core_form.cp_form(2, 3)]
+FORMS = [
+    core_form.tucker_form((2, 1, 2)),
+    core_form.tucker_form((2, 3)),
+    core_form.tucker_form((2,)),
+    core_form.cp_form(2, 3),
+]
 
 
 def draw(form, seed=0, N=40):

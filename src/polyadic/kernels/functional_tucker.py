@@ -268,7 +268,8 @@ def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> 
         if data.table.drift.shape[1] or data.options.noise == "student":
             _observe(work, form, data)
         work.bounds.append(_bound(work))
-        if len(work.bounds) > 1 and work.bounds[-1] - work.bounds[-2] < least:
+        undecided = sweep <= CHOICE and any(data.options.kernels)
+        if len(work.bounds) > 1 and not undecided and work.bounds[-1] - work.bounds[-2] < least:
             return True
     return False
 

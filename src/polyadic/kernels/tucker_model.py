@@ -189,20 +189,27 @@ def _continued(model: TuckerModel, priors: tuple[Prior, ...]) -> Start:
     )
 
 
-def latent_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
+def latent_moments(model: TuckerModel, X: Array, season: bool = False) -> tuple[Array, Array]:
     """Return posterior mean and variance of f on the linked scale, shapes (n,), in units of (linked) y.
+
+    With ``season`` modes that have given functions keep only those and the constant: f less all that is learned about
+    single times, so the normals of each place and season. Without such a mode that is zero.
 
     Notes
     -----
     Functions are computed once per distinct index.
     """
     form, posterior = model.posterior.form, model.posterior
+    if season and not any(form.known):
+        return np.zeros(X.shape[0]), np.zeros(X.shape[0])
     moments, places = [], []
     for k, state in enumerate(posterior.modes):
         unique, where = _distinct(model.layout, X, k)
         width = len(model.layout.modes[k])
         found = mode_process.predict(state, unique[:, :width], unique[:, width:])
-        moments.append(extend(form, k, *found, _given(model, k, unique)))
+        if season and form.known[k]:
+            found = np.zeros_like(found[0]), np.zeros_like(found[1])
+        moments.append(extend(form, k, *found, given_functions(model, k, unique)))
         places.append(where)
     mean, variance = np.empty(X.shape[0]), np.empty(X.shape[0])
     rest = [moment[1].shape[1] for moment in moments[1:]]
@@ -218,7 +225,7 @@ def latent_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
     return model.centre + model.scale * mean, model.scale**2 * variance
 
 
-def _given(model: TuckerModel, k: int, unique: Array) -> Array | None:
+def given_functions(model: TuckerModel, k: int, unique: Array) -> Array | None:
     """Return the given functions of a mode, with their amplitudes, at distinct rows; None if the mode has none."""
     amplitude = model.posterior.amplitude
     if not amplitude or not amplitude[k].size:
@@ -281,7 +288,7 @@ def draws(model: TuckerModel, X: Array, count: int, seed: int) -> Array:
         unique, where = _distinct(model.layout, X, k)
         width = len(model.layout.modes[k])
         drawn = mode_process.sample(state, unique[:, :width], unique[:, width:], count, generator)
-        fixed = fixed_values(form, k, unique.shape[0], _given(model, k, unique))
+        fixed = fixed_values(form, k, unique.shape[0], given_functions(model, k, unique))
         every = np.tile(fixed, (count, 1, 1))
         every[:, :, list(form.free[k])] = drawn
         found.append(every)

@@ -7,10 +7,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
+from polyadic.kernels.core_form import fixed_values
 from polyadic.kernels.dense_process import DensePosterior
 from polyadic.kernels.local_tucker import LocalTucker, noise_variance
 from polyadic.kernels.mode_process import Posterior
-from polyadic.kernels.tucker_model import TuckerModel, relevances
+from polyadic.kernels.tucker_model import TuckerModel, given_functions, relevances
 from polyadic.kinds import observations
 from polyadic.kinds.predictions import squared
 from polyadic.methods.funbat import state
@@ -24,8 +25,8 @@ _YES = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
 def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: frozenset[str]) -> xr.DataTree:
     """Return a fitted model as a DataTree of kind `tucker_posterior`.
 
-    Function 0 of each mode is the constant one: it carries means and main effects. The
-    factors are in units of one; the core holds the unit of the data.
+    Function 0 of each mode is the constant one: it carries means and main effects; given functions (seasons) follow.
+    The factors are in units of one; the core holds the unit of the data.
     """
     model = combined.tucker
     posterior = model.posterior
@@ -107,7 +108,8 @@ def _with_mode(
     grid, covariates = grid[::step], covariates[::step]
     free = list(form.free[number])
     free_mean, free_covariance = mode_process.predict(fitted, grid, covariates)
-    mean, variance = np.ones((grid.shape[0], form.sizes[number])), np.zeros((grid.shape[0], form.sizes[number]))
+    mean = fixed_values(form, number, grid.shape[0], given_functions(model, number, grid))
+    variance = np.zeros(mean.shape)
     mean[:, free], variance[:, free] = free_mean, np.diagonal(free_covariance, axis1=1, axis2=2)
     functions = f"rank_{mode}" if form.kind == "tucker" else "component"
     label = {"units": "1", "ancillary_variables": f"factor_{mode}_variance"}
