@@ -18,8 +18,8 @@ from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, k
 Array = NDArray[np.float64]
 LARGEST_PLACE = 3000
 CHUNK = 30_000_000
-CANDIDATES = ("matern32", "matern12", "matern52")
-"""The kernels that ``"auto"`` chooses from; a fit begins with the first."""
+CANDIDATES = ("matern12", "matern32", "matern52")
+"""The kernels that ``"auto"`` chooses from. A fit begins with the roughest: a smooth one would call roughness noise."""
 
 
 @dataclass(frozen=True)

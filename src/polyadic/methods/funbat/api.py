@@ -24,10 +24,12 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Functions of every mode, one number a mode, or ``"auto"``: 16 for two modes, 3 for three, 2 for more.
         Useless functions are pruned, see ``relevance_``.
     kernels
-        ``"auto"`` or one name a mode: ``"matern12"``, ``"matern32"``, ``"matern52"``, ``"periodic(12)"`` (the period in
-        units of the column), ``"periodic(12)*matern32"``, ``"independent"`` (levels), sums such as
-        ``"matern32+periodic(12)"``; for modes of several columns ``"sphere"`` (latitude, longitude in degrees; lengths
-        in km) or ``"plane"`` (columns in one unit), each with a Matern name after a space if not ``matern32``.
+        ``"auto"`` for every mode or one name a mode: ``"auto"`` (one of the next three, by the bound), ``"matern12"``,
+        ``"matern32"``, ``"matern52"``, ``"periodic(12)"`` (the period in units of the column),
+        ``"periodic(12)*matern32"``, ``"independent"`` (levels), sums such as ``"matern32+periodic(12)"``, seasons as
+        given functions ``"auto+harmonics(12,3)"``; for modes of several columns ``"sphere"`` (latitude, longitude in
+        degrees; lengths in km) or ``"plane"`` (columns in one unit), each with a Matern name after a space if not
+        ``auto``.
     link
         ``"identity"`` or ``"log"`` (y > 0).
     noise

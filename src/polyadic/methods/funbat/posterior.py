@@ -26,7 +26,8 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
     """Return a fitted model as a DataTree of kind `tucker_posterior`.
 
     Function 0 of each mode is the constant one: it carries means and main effects; given functions (seasons) follow.
-    The factors are in units of one; the core holds the unit of the data.
+    The components of a CP core are ordered by weight instead, with functions of unit norm over their grid. The factors
+    are in units of one; the core holds the unit of the data.
     """
     model = combined.tucker
     posterior = model.posterior
@@ -41,6 +42,8 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
     ds["core_variance"] = (dims, spread, {"long_name": "variance of the core", "units": squared(units)})
     for number, mode in enumerate(names):
         ds = _with_mode(ds, model, columns, number, mode, time_columns)
+    if not tucker:
+        ds = _canonical(ds, names)
     linked = "linked " if model.link != "identity" else ""
     noise = noise_variance(combined)
     ds["noise_variance"] = ((), noise, {"long_name": f"variance of the {linked}noise", "units": squared(units)})
@@ -58,6 +61,23 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
 def from_tree(tree: xr.DataTree) -> tuple[LocalTucker, Columns]:
     """Return the model and the columns that `to_tree` stored."""
     return state.from_dataset(tree["state"].to_dataset()), Columns.from_json(tree.attrs["columns"])
+
+
+def _canonical(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """Return a CP core with functions of unit norm over their grids, and weights that are positive and descend."""
+    weight, variance = ds["core"].to_numpy(), ds["core_variance"].to_numpy()
+    sign = np.where(weight < 0, -1.0, 1.0)
+    for number, mode in enumerate(names):
+        factor, spread = ds[f"factor_{mode}"], ds[f"factor_{mode}_variance"]
+        norm = np.sqrt((factor.to_numpy() ** 2).sum(axis=0))
+        norm = np.where(norm > 0, norm, 1.0)
+        turned = factor.to_numpy() / norm * (sign if number == 0 else 1.0)
+        ds[f"factor_{mode}"] = (factor.dims, turned, factor.attrs)
+        ds[f"factor_{mode}_variance"] = (spread.dims, spread.to_numpy() / norm**2, spread.attrs)
+        weight, variance = weight * norm, variance * norm**2
+    ds["core"] = ("component", np.abs(weight), ds["core"].attrs)
+    ds["core_variance"] = ("component", variance, ds["core_variance"].attrs)
+    return ds.isel(component=np.argsort(-ds["core"].to_numpy(), kind="stable"))
 
 
 def _with_processes(
