@@ -6,6 +6,7 @@ with :math:`P_k` the interpolation in the span of the fibres of mode k at as man
 at the tensor product of the nodes are needed; nodes are nested, so no value is asked for twice when ranks grow.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,7 +25,6 @@ FIRST_GRID = 17
 LARGEST = 2**15 + 1
 """Most points of a fibre, and most coefficients of a mode."""
 
-ALIASED = ((-1.0, 1.0, 257),)
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
 
@@ -179,7 +179,7 @@ class NestedCross:
         most = max(65, min(LARGEST, self.function.left // (4 * self.dimension)))
         fibre = sample(along, self.threshold, space.layout, most)
         if not self._agrees(fibre, along, x[mode], value, fresh=space.rank == 0):
-            fibre = sample(along, self.threshold, ALIASED, most)
+            fibre = sample(along, self.threshold, _graded(x[mode]), most)
         if mode not in self.unresolved:
             self._resolve(mode, fibre)
         return fibre
@@ -240,6 +240,13 @@ def _hopeless(size: int, length: Length, previous: float, threshold: float) -> b
     """
     if 2 * size > LARGEST:
         return True
-    if size < 500 or length.order > 1.4 * previous + 0.2:
+    if size < 1500 or length.order > 1.4 * previous + 0.2:
         return False
     return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > LARGEST)
+
+
+def _graded(t: float) -> tuple[tuple[float, float, int], ...]:
+    """Return pieces that shrink towards t, where something was missed."""
+    steps = 8.0 ** -np.arange(1, 9)
+    edges = np.unique(np.clip(np.concatenate([[-1.0, 1.0], t - steps, t + steps]), -1, 1))
+    return tuple((float(a), float(b), FIRST_GRID) for a, b in itertools.pairwise(edges))
