@@ -18,6 +18,7 @@ _POOL = 512
 _TESTS = 2000
 _ROUNDS = 8
 _CLIMBS = 12
+_UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
 _FLOOR = 1e-15
 
 
@@ -94,7 +95,9 @@ class _Run:
         futile = 0
         tried: set[int] = set()
         while True:
-            residuals = np.abs(self.cross.residuals())
+            if self.cross.unresolved and max(self.cross.core.shape) >= _UNRESOLVED_RANK:
+                return
+            residuals = np.abs(self.cross.residuals(100 * self.cross.target))
             residuals[list(tried)] = 0
             worst = int(residuals.argmax())
             if residuals[worst] <= self.cross.target:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import tucker_compression
+from polyadic.kernels import nonuniform_series, tucker_compression
 from polyadic.kernels.counted_function import BudgetError, CountedFunction
 from polyadic.kernels.mode_space import ModeSpace
 from polyadic.kernels.piecewise_fibre import PiecewiseFibre, sample
@@ -84,15 +84,17 @@ class NestedCross:
             old = self._at_points[mode]
             self._at_points[mode] = np.vstack([old, new]) if len(old) else new
 
-    def residuals(self) -> Array:
-        """Return value minus approximation at the pool."""
+    def residuals(self, enough: float = np.inf) -> Array:
+        """Return value minus approximation at the pool; beyond one above ``enough``, the rest may be zero."""
         if not self._reduced.size:
             return self.values.copy()
-        step = max(64, 2**21 // max(1, self._reduced[0].size))
-        out = np.empty_like(self.values)
+        step = max(64, 2**22 // max(1, self._reduced[0].size))
+        out = np.zeros_like(self.values)
         for start in range(0, len(out), step):
             part = slice(start, start + step)
             out[part] = self.values[part] - contract(self._reduced, [u[part] for u in self._at_points])
+            if np.abs(out[part]).max() > enough:
+                break
         return out
 
     def grow(self, x: Array, value: float) -> bool:
@@ -202,7 +204,7 @@ class NestedCross:
         previous = 0.0
         while True:
             length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
-            if length.resolved:
+            if length.resolved and self._is_series(space, fibre, size):
                 size = min(size, int(1.1 * length.length) + 6)
                 break
             if length.noisy or _hopeless(size, length, previous, self.threshold):
@@ -214,6 +216,13 @@ class NestedCross:
             self._at_points[mode] = space.at(self.points[:, mode])
             if self.core.size:
                 self._reduced = self.reduced_core()
+
+    def _is_series(self, space: ModeSpace, fibre: PiecewiseFibre, size: int) -> bool:
+        """Return whether the series of a fibre agrees with it in the middle of its pieces: a grid may miss a spike."""
+        t = np.array([(p.low + p.high) / 2 for p in fibre.pieces])
+        c = space.basis.coefficients(space.on_grid(fibre, size))
+        at = nonuniform_series.evaluate(space.name, c[:, None], t)[:, 0]
+        return bool(np.abs(at - fibre(t)).max() <= 5 * self.threshold)
 
     def expansion(self, tolerance: float) -> Expansion:
         """Return the approximation with ranks and degrees reduced by about ``tolerance`` (absolute)."""
