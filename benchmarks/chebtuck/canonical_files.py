@@ -1,7 +1,7 @@
 """Errors and ranks on canonical tensors of the paper's MAT files, over the whole grid.
 
 ``python benchmarks/chebtuck/canonical_files.py FOLDER`` where FOLDER holds ``Newton_CP_-1_1/`` and ``Data_256-2048/``.
-Prints for each file: error in the maximum norm relative to the largest value, ranks, degrees, CPU seconds.
+Prints for each file: error in the maximum norm (absolute), largest value, ranks, degrees, CPU seconds.
 """
 
 import sys
@@ -46,7 +46,7 @@ def report(name, weights, factors, grid, degree=None):
         got = f.on_grid(grid[0][block], grid[1], grid[2])
         worst, largest = max(worst, np.abs(got - truth).max()), max(largest, np.abs(truth).max())
     print(
-        f"{name:16} error {worst:.1e} (largest value {largest:.3g}) ranks {f.ranks} degrees {f.degrees} {seconds:.3f} CPU s"
+        f"{name:16} error {worst:.1e} of values to {largest:.3g}, ranks {f.ranks}, degree {f.degrees[0]}, {seconds:.3f} CPU s"
     )
 
 

@@ -1,7 +1,7 @@
 """Baselines of a function of several variables: interpolation on full tensor grids of as many values."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def _chebyshev_grid(f: Callable[..., Any], domain: Sequence[tuple[float, float]]
 def _spline_grid(f: Callable[..., Any], domain: Sequence[tuple[float, float]], n: int) -> GridRow:
     axes = [np.linspace(*interval, n) for interval in domain]
     values = _values(f, axes)
-    method = "cubic" if len(domain) <= 3 else "linear"
+    method: Literal["cubic", "linear"] = "cubic" if len(domain) <= 3 else "linear"
     spline = RegularGridInterpolator(axes, values, method=method)
     return GridRow(values.size, lambda *x: np.asarray(spline(np.column_stack(x))))
 

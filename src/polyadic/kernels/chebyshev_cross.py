@@ -233,7 +233,8 @@ def approximate(
     except BudgetError as stop:
         raise ValueError(f"max_evaluations is too small to begin with: {stop}; give more") from stop
     expansion, error = run.rounds(tolerance)
-    estimate = max(_SAFETY * error, _FLOOR * f.largest) / f.largest
+    safety = _SAFETY * 4 if run.cross.unresolved else _SAFETY  # round a cusp the search is furthest from the worst
+    estimate = max(safety * error, _FLOOR * f.largest) / f.largest
     message = run.reason(estimate, tolerance)
     return Approximation(expansion, f.largest, estimate, not message, f.count, message)
 
