@@ -46,7 +46,8 @@ def report(name, weights, factors, grid, degree=None):
         got = f.on_grid(grid[0][block], grid[1], grid[2])
         worst, largest = max(worst, np.abs(got - truth).max()), max(largest, np.abs(truth).max())
     print(
-        f"{name:16} error {worst:.1e} of values to {largest:.3g}, ranks {f.ranks}, degree {f.degrees[0]}, {seconds:.3f} CPU s"
+        f"{name:16} error {worst:.1e} of values to {largest:.3g}, ranks {f.ranks}, degree {f.degrees[0]},"
+        f" {seconds:.3f} CPU s"
     )
 
 

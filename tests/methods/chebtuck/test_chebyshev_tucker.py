@@ -178,3 +178,13 @@ def test_bad_arguments_are_named(arguments, text):
     given = {"f": lambda x, y: x + y, "domain": [(0, 1), (0, 1)], **arguments}
     with pytest.raises(ValueError, match=text):
         polyadic.chebyshev_tucker(**given)
+
+
+def test_lazy_grid_equals_the_eager_one():
+    from polyadic.methods.chebtuck.lazy_grid import lazy_grid
+
+    model = polyadic.chebyshev_tucker(lambda x, y: np.exp(x * y), [(-1, 1)] * 2, 1e-8)
+    axes = [np.linspace(-1, 1, 2000), np.linspace(-1, 1, 7)]
+    lazy = lazy_grid(model, axes)
+    assert len(lazy.chunks[0]) > 1
+    np.testing.assert_allclose(lazy.to_numpy(), model.on_grid(*axes), atol=1e-13)
