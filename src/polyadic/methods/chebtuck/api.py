@@ -56,7 +56,7 @@ def chebyshev_tucker(
     >>> import numpy as np
     >>> f = chebyshev_tucker(lambda x, y, z: 1 / (1 + x**2 + y**2 + z**2), [(-1, 1)] * 3, tolerance=1e-8)
     >>> f.converged, f.ranks, bool(abs(f(0.3, 0.2, 0.1) - 1 / 1.14) < 1e-8)
-    (True, (6, 6, 6), True)
+    (True, (7, 7, 7), True)
     """
     ends = checked_domain(domain)
     bases = checked_bases(periodic, len(ends))
