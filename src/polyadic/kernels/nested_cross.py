@@ -1,0 +1,252 @@
+r"""Nested adaptive cross approximation: a Tucker model of a function from fibres and a core of its values.
+
+.. math:: \tilde f = (P_1 \otimes \cdots \otimes P_d) f
+
+with :math:`P_k` the interpolation in the span of the fibres of mode k at as many nodes. Only fibres and the values
+at the tensor product of the nodes are needed; nodes are nested, so no value is asked for twice when ranks grow.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyadic.kernels import tucker_compression
+from polyadic.kernels.counted_function import BudgetError, CountedFunction
+from polyadic.kernels.mode_space import ModeSpace
+from polyadic.kernels.series_length import Length, series_length
+from polyadic.kernels.tucker_expansion import Expansion, contract
+from polyadic.kernels.univariate_bases import resample
+
+Array = NDArray[np.float64]
+
+FIRST_GRID = 17
+LARGEST_GRID = 2**15 + 1
+_FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
+_SHARE = 0.1  # of the tolerance: what the tail of a series may take
+
+
+class NestedCross:
+    """The state of the approximation: a `ModeSpace` a mode, the core of values, a pool of tests.
+
+    Parameters
+    ----------
+    function
+        The counted function.
+    bases
+        ``"chebyshev"`` or ``"fourier"``, one a mode.
+    tolerance
+        Accepted error relative to the largest value.
+    rng
+        Draws guards against aliasing.
+    """
+
+    def __init__(
+        self, function: CountedFunction, bases: Sequence[str], tolerance: float, rng: np.random.Generator
+    ) -> None:
+        self.function = function
+        self.tolerance = tolerance
+        self.rng = rng
+        self.spaces = [ModeSpace(name, FIRST_GRID if name == "chebyshev" else FIRST_GRID - 1) for name in bases]
+        self.unresolved: dict[int, Length] = {}
+        d = function.dimension
+        self.core = np.empty((0,) * d)
+        self.points = np.empty((0, d))
+        self.values = np.empty(0)
+        self._at_points: list[Array] = [np.empty((0, 0))] * d
+        self._reduced = self.core
+
+    @property
+    def dimension(self) -> int:
+        """The number of modes."""
+        return len(self.spaces)
+
+    @property
+    def target(self) -> float:
+        """Absolute residual that the pool has to come down to: a part of the tolerance, or what grids can resolve."""
+        unresolved = sum(min(length.error, self.function.largest) for length in self.unresolved.values())
+        return max(0.2 * self.tolerance * self.function.largest, _FLOOR * self.function.largest, 0.5 * unresolved)
+
+    @property
+    def threshold(self) -> float:
+        """Absolute error that the tail of a fibre's series may have."""
+        return max(_SHARE * self.tolerance, _FLOOR) * self.function.largest
+
+    def add_tests(self, points: Array, values: Array) -> None:
+        """Put points with known values into the pool."""
+        self.points = np.vstack([self.points, points])
+        self.values = np.concatenate([self.values, values])
+        for mode, space in enumerate(self.spaces):
+            new = space.at(points[:, mode])
+            old = self._at_points[mode]
+            self._at_points[mode] = np.vstack([old, new]) if len(old) else new
+
+    def residuals(self) -> Array:
+        """Return value minus approximation at the pool."""
+        if not self._reduced.size:
+            return self.values.copy()
+        step = max(64, 2**21 // max(1, self._reduced[0].size))
+        out = np.empty_like(self.values)
+        for start in range(0, len(out), step):
+            part = slice(start, start + step)
+            out[part] = self.values[part] - contract(self._reduced, [u[part] for u in self._at_points])
+        return out
+
+    def grow(self, x: Array, value: float) -> bool:
+        """Raise ranks by the fibres through a point of large residual, moved along each to a larger one.
+
+        Returns whether any rank was raised.
+        """
+        x = x.copy()
+        found = []
+        for mode in range(self.dimension):
+            fibre = self._fibre(x, mode, value)
+            space = self.spaces[mode]
+            rest = fibre - space.basis.values(space.span @ self._along(x, mode))
+            found.append((fibre, x.copy(), float(np.abs(rest).max())))
+            top = int(np.abs(rest).argmax())
+            x[mode], value = space.points[top], float(fibre[top])
+        return self._take(found)
+
+    def _along(self, x: Array, mode: int) -> Array:
+        """Return the approximation on a line, as coordinates in the span of its mode."""
+        if not self._reduced.size:
+            return np.zeros(self.spaces[mode].rank)
+        rows: list[Array | None] = [space.at(x[k : k + 1]) for k, space in enumerate(self.spaces)]
+        rows[mode] = None
+        return tucker_compression.multiply(self._reduced, rows).ravel()
+
+    def _take(self, found: list[tuple[Array, Array, float]]) -> bool:
+        before = self.core.shape
+        residuals = [s.residual(self._fit(s, f)) for s, (f, _, _) in zip(self.spaces, found, strict=True)]
+        needed = 0.1 * max(rest for _, _, rest in found)
+        strongest = max(r.peak for r in residuals)
+        noise = _FLOOR * self.function.largest
+        for space, (fibre, line, _), residual in zip(self.spaces, found, residuals, strict=True):
+            wanted = residual.peak >= needed or residual.peak >= strongest
+            if wanted and residual.peak > noise and space.rank < space.size:
+                space.add(self._fit(space, fibre), line, residual)
+        if all(space.rank == r for space, r in zip(self.spaces, before, strict=True)):
+            return False
+        self._extend_core()
+        self._update(before)
+        return True
+
+    @staticmethod
+    def _fit(space: ModeSpace, fibre: Array) -> Array:
+        return fibre if len(fibre) == space.size else resample(space.basis, fibre, space.size)
+
+    def _extend_core(self) -> None:
+        old, shape = self.core.shape, tuple(space.rank for space in self.spaces)
+        missing = np.ones(shape, bool)
+        missing[tuple(slice(r) for r in old)] = False
+        index = np.nonzero(missing)
+        points = np.column_stack([np.array(s.nodes)[i] for s, i in zip(self.spaces, index, strict=True)])
+        try:
+            values = self.function(points)
+        except BudgetError:
+            for space, rank in zip(self.spaces, old, strict=True):
+                space.truncate(rank)
+            raise
+        core = np.empty(shape)
+        core[~missing] = self.core.ravel()
+        core[missing] = values
+        self.core = core
+
+    def _update(self, before: tuple[int, ...]) -> None:
+        self._reduced = self.reduced_core()
+        for mode, space in enumerate(self.spaces):
+            old = self._at_points[mode]
+            fresh = space.basis.functions(self.points[:, mode], space.size).T @ space.span[:, before[mode] :]
+            self._at_points[mode] = np.hstack([old[:, : before[mode]], fresh])
+
+    def reduced_core(self) -> Array:
+        """Return the core that belongs to the orthonormal spans."""
+        core = self.core
+        for mode, space in enumerate(self.spaces):
+            solved = space.solve(tucker_compression.unfold(core, mode))
+            shape = (core.shape[mode], *np.delete(core.shape, mode))
+            core = np.moveaxis(solved.reshape(shape), 0, mode)
+        return np.ascontiguousarray(core)
+
+    def _fibre(self, x: Array, mode: int, value: float) -> Array:
+        """Return a fibre on the grid of its mode, which is made finer if it does not resolve the fibre."""
+        space = self.spaces[mode]
+        fibre = self.function.line(x, mode, space.points)[:, 0]
+        accepted = max(self.threshold, self.unresolved[mode].error if mode in self.unresolved else 0.0)
+        c = space.basis.coefficients(fibre)
+        length = series_length(c, accepted)
+        if mode in self.unresolved or (length.resolved and self._guarded(c, mode, x[mode], value)):
+            return fibre
+        return self._refine(x, mode, fibre)
+
+    def _guarded(self, c: Array, mode: int, t: float, value: float) -> bool:
+        at = float((self.spaces[mode].basis.functions(np.array([t]), len(c)).T @ c)[0])
+        return abs(at - value) <= 3 * self.threshold
+
+    def _refine(self, x: Array, mode: int, fibre: Array) -> Array:
+        """Double the grid of one fibre until it is resolved, then give all fibres the grid that it needs."""
+        space = self.spaces[mode]
+        size, length = len(fibre), series_length(space.basis.coefficients(fibre), self.threshold)
+        while True:
+            if self._hopeless(size, length):
+                self.unresolved[mode] = length
+                break
+            fibre = self._doubled(x, mode, fibre)
+            size = len(fibre)
+            c = space.basis.coefficients(fibre)
+            length = series_length(c, self.threshold)
+            if length.resolved and self._no_alias(x, mode, c):
+                break
+        wanted = min(size, max(int(1.1 * length.length) + 6, space.size)) if length.resolved else size
+        if wanted > space.size:
+            self._regrid(mode, wanted, fibre)
+        return self._fit(space, fibre)
+
+    def _hopeless(self, size: int, length: Length) -> bool:
+        if length.noisy or 2 * size > LARGEST_GRID or self.dimension * size > self.function.left // 8:
+            return True
+        if size < 500 or length.order > 8:
+            return False
+        growth = (length.error / self.threshold) ** (1 / max(length.order - 1, 0.3))
+        return size * growth > LARGEST_GRID
+
+    def _doubled(self, x: Array, mode: int, fibre: Array) -> Array:
+        basis = self.spaces[mode].basis
+        new = np.empty(basis.nested(len(fibre)))
+        new[::2] = fibre
+        new[1::2] = self.function.line(x, mode, basis.points(len(new))[1::2])[:, 0]
+        return new
+
+    def _no_alias(self, x: Array, mode: int, c: Array) -> bool:
+        t = self.rng.uniform(-1, 1, 4)
+        known = self.function.line(x, mode, t)[:, 0]
+        return bool(np.abs(self.spaces[mode].basis.functions(t, len(c)).T @ c - known).max() <= 3 * self.threshold)
+
+    def _regrid(self, mode: int, size: int, fibre: Array) -> None:
+        space = self.spaces[mode]
+        fibres: list[Array] = []
+        if space.rank:
+            lines = np.array(space.lines)
+            fibres = list(self.function.line(lines, mode, space.basis.points(size)).T)
+        space.regrid(size, fibres)
+        self._at_points[mode] = space.at(self.points[:, mode])
+        if self.core.size:
+            self._reduced = self.reduced_core()
+
+    def expansion(self, tolerance: float) -> Expansion:
+        """Return the approximation with ranks and degrees reduced by about ``tolerance`` (absolute)."""
+        spans = [space.span for space in self.spaces]
+        core, inner = tucker_compression.hosvd(self.reduced_core(), tolerance)
+        factors = [span @ u for span, u in zip(spans, inner, strict=True)]
+        singular = tucker_compression.mode_singular_values(core)
+        short = []
+        for space, v, s in zip(self.spaces, factors, singular, strict=True):
+            weight = np.sqrt(np.square(v * s[: v.shape[1]]).sum(axis=1)) if v.shape[1] <= len(s) else np.abs(v).max(1)
+            length = max(series_length(weight, tolerance).length, v.shape[1])
+            if space.name == "fourier":
+                length = min(len(v), length + 1 - length % 2)
+            short.append(v[:length])
+        core, orthonormal = tucker_compression.compress(core, short, 0.0)
+        domain = tuple((float(low), float(high)) for low, high in self.function.domain)
+        return Expansion(core, tuple(orthonormal), domain, tuple(space.name for space in self.spaces))

@@ -1,0 +1,1 @@
+"""Chebyshev-Tucker format of functions, grids, canonical tensors and charges."""
