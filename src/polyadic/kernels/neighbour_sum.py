@@ -126,10 +126,10 @@ def _gather(runs, count, tree, q, scale, near, charge):  # type: ignore[no-untyp
     at = 0
     for r in range(count):
         first, length = runs[r, 0], runs[r, 1] - runs[r, 0]
-        for d in range(3):
-            for k in range(length):
-                near[d, at + k] = particles[d, first + k] * scale
         for k in range(length):
+            near[0, at + k] = particles[0, first + k] * scale
+            near[1, at + k] = particles[1, first + k] * scale
+            near[2, at + k] = particles[2, first + k] * scale
             charge[at + k] = q[first + k]
         at += length
 
@@ -165,28 +165,17 @@ def _at_points(targets, tree, q, cutoff, value, slope, at_zero, out, gradient): 
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _add_block(row, first, offset, step, flat, charge, low, high):  # type: ignore[no-untyped-def]
-    """Add one particle to eight grid points; a fixed number, so that no remainder is left to scalar code."""
-    for k in range(8):
-        z = offset + k * step
-        s = flat + z * z
-        value = _inverse_root(s) - _polynomial(low, high, 2.0 * s - 1.0)
-        value = np.inf if s < _SAME else value
-        row[first + k] += charge * (value if s < 1.0 else 0.0)
-
-
-@njit(cache=True)
 def _add_column(row, geometry, charge, low, high):  # type: ignore[no-untyped-def]
-    """Add one particle to a column of a grid whose length is a multiple of eight; lengths in cutoffs."""
+    """Add one particle to the part of a grid column that it reaches; lengths in cutoffs."""
     offset, step, flat = geometry
     half = np.sqrt(1.0 - flat)
     first = max(np.int64(np.ceil((-half - offset) / step)), 0)
     last = min(np.int64(np.floor((half - offset) / step)), row.size - 1)
-    blocks = (last - first + 8) // 8
-    first = min(first, row.size - 8 * blocks)
-    for b in range(blocks):
-        at = first + 8 * b
-        _add_block(row, at, offset + at * step, step, flat, charge, low, high)
+    for k in range(first, last + 1):
+        z = offset + k * step
+        s = flat + z * z
+        value = _inverse_root(s) - _polynomial(low, high, 2.0 * s - 1.0)
+        row[k] += charge * (np.inf if s < _SAME else value)
 
 
 @njit(cache=True)
@@ -235,7 +224,7 @@ def at_points(
     out, slope = np.empty(len(points)), np.empty((len(points) if gradient else 0, 3))
     if len(points) == 0:
         return out, slope
-    targets = cells(points, splitting.cutoff / 3)
+    targets = cells(points, splitting.cutoff / 1.5)
     tree = (particles.start, particles.points, particles.origin, particles.width, particles.shape)
     value, derivative = pieces(splitting.coefficients), pieces(slopes(splitting.coefficients))
     at = 0.0 if own else np.inf
