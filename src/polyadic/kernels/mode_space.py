@@ -1,11 +1,12 @@
-"""One mode of a nested cross approximation: its grid, its fibres, their span and the interpolation points in it."""
+"""One mode of a nested cross approximation: its fibres, their span and the interpolation points in it."""
 
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
+from polyadic.kernels import nonuniform_series
+from polyadic.kernels.piecewise_fibre import WHOLE, PiecewiseFibre
 from polyadic.kernels.univariate_bases import BASES
 
 Array = NDArray[np.float64]
@@ -31,46 +32,51 @@ class ModeSpace:
     basis
         ``"chebyshev"`` or ``"fourier"``.
     size
-        Points of the first grid.
+        Coefficients of every function, at first.
     """
 
     def __init__(self, basis: str, size: int) -> None:
         self.name = basis
         self.basis = BASES[basis]
-        self.lines: list[Array] = []
-        self.fibres: list[Array] = []
+        self.fibres: list[PiecewiseFibre] = []
+        self.layout: tuple[tuple[float, float, int], ...] = WHOLE
         self._start(size)
 
     def _start(self, size: int) -> None:
         self.size = size
         self.points = self.basis.points(size)
-        self.span = np.empty((size, 0))
+        self.span: Array = np.empty((size, 0))
         self.nodes: list[float] = []
+        self.matrix: Array = np.empty((0, 0))
 
     @property
     def rank(self) -> int:
         """Fibres in the span."""
         return len(self.nodes)
 
-    def at(self, t: Array) -> Array:
-        """Return the functions of the span at coordinates, ``(len(t), rank)``."""
-        return self.basis.functions(np.asarray(t, float), self.size).T @ self.span
+    def at(self, t: Array, first: int = 0) -> Array:
+        """Return the functions of the span at coordinates, ``(len(t), rank)``, from the ``first`` on."""
+        return nonuniform_series.evaluate(self.name, self.span[:, first:], np.asarray(t, float))
 
     def solve(self, right: Array) -> Array:
         r"""Return :math:`A^{-1}` applied to values at the nodes, ``(rank, ...)``."""
-        return np.linalg.solve(self.at(np.array(self.nodes)), right) if self.rank else right
+        return np.asarray(np.linalg.solve(self.matrix, right)) if self.rank else right
 
-    def residual(self, fibre: Array) -> Residual:
-        """Return what interpolation at the nodes leaves of a fibre on the grid."""
-        c = self.basis.coefficients(fibre)
+    def on_grid(self, fibre: PiecewiseFibre, size: int | None = None) -> Array:
+        """Return a fibre at the points of a grid of the mode: no new values are asked for."""
+        n = size or self.size
+        return fibre.on_chebyshev_points(n) if self.name == "chebyshev" else fibre(self.basis.points(n))
+
+    def residual(self, fibre: PiecewiseFibre) -> Residual:
+        """Return what interpolation at the nodes leaves of a fibre."""
+        c = self.basis.coefficients(self.on_grid(fibre))
         if self.rank:
-            known = self.basis.functions(np.array(self.nodes), self.size).T @ c
-            c = c - self.span @ self.solve(known)
+            c = c - self.span @ self.solve(fibre(np.array(self.nodes)))
         rest = np.abs(self.basis.values(c))
         where = int(rest.argmax())
         return Residual(c, float(rest[where]), float(self.points[where]))
 
-    def add(self, fibre: Array, line: Array, residual: Residual) -> None:
+    def add(self, fibre: PiecewiseFibre, residual: Residual) -> None:
         """Take a fibre into the span and the point of its largest residual into the nodes."""
         column = residual.coefficients / np.linalg.norm(residual.coefficients)
         for _ in range(2):
@@ -79,23 +85,20 @@ class ModeSpace:
         self.span = np.column_stack([self.span, column])
         self.nodes.append(residual.node)
         self.fibres.append(fibre)
-        self.lines.append(line.copy())
+        self.layout = fibre.layout
+        self.matrix = self.at(np.array(self.nodes))
 
     def truncate(self, rank: int) -> None:
         """Forget the latest fibres."""
         self.span = self.span[:, :rank]
-        del self.nodes[rank:], self.fibres[rank:], self.lines[rank:]
+        self.matrix = self.matrix[:rank, :rank]
+        del self.nodes[rank:], self.fibres[rank:]
 
-    def regrid(self, size: int, fibres: list[Array]) -> None:
-        """Move to another grid with the same fibres on it; the nodes stay where they are."""
-        lines, nodes = self.lines, self.nodes
-        self.lines, self.fibres = [], []
+    def regrid(self, size: int) -> None:
+        """Move to another number of coefficients with the same fibres; the nodes stay where they are."""
+        fibres, nodes, layout = self.fibres, self.nodes, self.layout
+        self.fibres = []
         self._start(size)
-        for fibre, line, node in zip(fibres, lines, nodes, strict=True):
-            self.add(fibre, line, self.residual(fibre)._replace(node=node))
-
-    def conditioning(self) -> float:
-        """Return the norm of the inverse of the values at the nodes, scaled by the size of the span there."""
-        a = self.at(np.array(self.nodes))
-        s = scipy.linalg.svdvals(a)
-        return float(s[0] / s[-1])
+        for fibre, node in zip(fibres, nodes, strict=True):
+            self.add(fibre, self.residual(fibre)._replace(node=node))
+        self.layout = layout

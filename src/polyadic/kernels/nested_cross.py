@@ -6,7 +6,7 @@ with :math:`P_k` the interpolation in the span of the fibres of mode k at as man
 at the tensor product of the nodes are needed; nodes are nested, so no value is asked for twice when ranks grow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from polyadic.kernels import tucker_compression
 from polyadic.kernels.counted_function import BudgetError, CountedFunction
 from polyadic.kernels.mode_space import ModeSpace
+from polyadic.kernels.piecewise_fibre import PiecewiseFibre, sample
 from polyadic.kernels.series_length import Length, series_length
 from polyadic.kernels.tucker_expansion import Expansion, contract
-from polyadic.kernels.univariate_bases import resample
 
 Array = NDArray[np.float64]
 
 FIRST_GRID = 17
-LARGEST_GRID = 2**15 + 1
+LARGEST = 2**15 + 1
+"""Most points of a fibre, and most coefficients of a mode."""
+
+ALIASED = ((-1.0, 1.0, 257),)
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
 
@@ -102,10 +105,11 @@ class NestedCross:
         for mode in range(self.dimension):
             fibre = self._fibre(x, mode, value)
             space = self.spaces[mode]
-            rest = fibre - space.basis.values(space.span @ self._along(x, mode))
-            found.append((fibre, x.copy(), float(np.abs(rest).max())))
+            values = space.on_grid(fibre)
+            rest = values - space.basis.values(space.span @ self._along(x, mode))
+            found.append((fibre, float(np.abs(rest).max())))
             top = int(np.abs(rest).argmax())
-            x[mode], value = space.points[top], float(fibre[top])
+            x[mode], value = space.points[top], float(values[top])
         return self._take(found)
 
     def _along(self, x: Array, mode: int) -> Array:
@@ -116,25 +120,21 @@ class NestedCross:
         rows[mode] = None
         return tucker_compression.multiply(self._reduced, rows).ravel()
 
-    def _take(self, found: list[tuple[Array, Array, float]]) -> bool:
+    def _take(self, found: list[tuple[PiecewiseFibre, float]]) -> bool:
         before = self.core.shape
-        residuals = [s.residual(self._fit(s, f)) for s, (f, _, _) in zip(self.spaces, found, strict=True)]
-        needed = 0.1 * max(rest for _, _, rest in found)
+        residuals = [s.residual(f) for s, (f, _) in zip(self.spaces, found, strict=True)]
+        needed = 0.1 * max(rest for _, rest in found)
         strongest = max(r.peak for r in residuals)
         noise = _FLOOR * self.function.largest
-        for space, (fibre, line, _), residual in zip(self.spaces, found, residuals, strict=True):
+        for space, (fibre, _), residual in zip(self.spaces, found, residuals, strict=True):
             wanted = residual.peak >= needed or residual.peak >= strongest
             if wanted and residual.peak > noise and space.rank < space.size:
-                space.add(self._fit(space, fibre), line, residual)
+                space.add(fibre, residual)
         if all(space.rank == r for space, r in zip(self.spaces, before, strict=True)):
             return False
         self._extend_core()
         self._update(before)
         return True
-
-    @staticmethod
-    def _fit(space: ModeSpace, fibre: Array) -> Array:
-        return fibre if len(fibre) == space.size else resample(space.basis, fibre, space.size)
 
     def _extend_core(self) -> None:
         old, shape = self.core.shape, tuple(space.rank for space in self.spaces)
@@ -157,7 +157,7 @@ class NestedCross:
         self._reduced = self.reduced_core()
         for mode, space in enumerate(self.spaces):
             old = self._at_points[mode]
-            fresh = space.basis.functions(self.points[:, mode], space.size).T @ space.span[:, before[mode] :]
+            fresh = space.at(self.points[:, mode], before[mode])
             self._at_points[mode] = np.hstack([old[:, : before[mode]], fresh])
 
     def reduced_core(self) -> Array:
@@ -169,70 +169,51 @@ class NestedCross:
             core = np.moveaxis(solved.reshape(shape), 0, mode)
         return np.ascontiguousarray(core)
 
-    def _fibre(self, x: Array, mode: int, value: float) -> Array:
-        """Return a fibre on the grid of its mode, which is made finer if it does not resolve the fibre."""
+    def _fibre(self, x: Array, mode: int, value: float) -> PiecewiseFibre:
+        """Return the fibre through x; the mode gets as many coefficients as the fibre needs."""
         space = self.spaces[mode]
-        fibre = self.function.line(x, mode, space.points)[:, 0]
-        accepted = max(self.threshold, self.unresolved[mode].error if mode in self.unresolved else 0.0)
-        c = space.basis.coefficients(fibre)
-        length = series_length(c, accepted)
-        if mode in self.unresolved or (length.resolved and self._guarded(c, mode, x[mode], value)):
-            return fibre
-        return self._refine(x, mode, fibre)
 
-    def _guarded(self, c: Array, mode: int, t: float, value: float) -> bool:
-        at = float((self.spaces[mode].basis.functions(np.array([t]), len(c)).T @ c)[0])
-        return abs(at - value) <= 3 * self.threshold
+        def along(t: Array) -> Array:
+            return self.function.line(x, mode, t)[:, 0]
 
-    def _refine(self, x: Array, mode: int, fibre: Array) -> Array:
-        """Double the grid of one fibre until it is resolved, then give all fibres the grid that it needs."""
+        most = max(65, min(LARGEST, self.function.left // (4 * self.dimension)))
+        fibre = sample(along, self.threshold, space.layout, most)
+        if not self._agrees(fibre, along, x[mode], value, fresh=space.rank == 0):
+            fibre = sample(along, self.threshold, ALIASED, most)
+        if mode not in self.unresolved:
+            self._resolve(mode, fibre)
+        return fibre
+
+    def _agrees(
+        self, fibre: PiecewiseFibre, along: Callable[[Array], Array], t: float, value: float, *, fresh: bool
+    ) -> bool:
+        """Return whether the fibre has the known value at t, the first one of a mode also values at random points."""
+        if abs(float(fibre(np.array([t]))[0]) - value) > 5 * self.threshold:
+            return False
+        if not fresh:
+            return True
+        guards = self.rng.uniform(-1, 1, 4)
+        return bool(np.abs(fibre(guards) - along(guards)).max() <= 5 * self.threshold)
+
+    def _resolve(self, mode: int, fibre: PiecewiseFibre) -> None:
+        """Give the mode as many coefficients as the series of a fibre needs, or note that no number will do."""
         space = self.spaces[mode]
-        size, length = len(fibre), series_length(space.basis.coefficients(fibre), self.threshold)
+        size = space.size
+        previous = 0.0
         while True:
-            if self._hopeless(size, length):
+            length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
+            if length.resolved:
+                size = min(size, int(1.1 * length.length) + 6)
+                break
+            if length.noisy or _hopeless(size, length, previous, self.threshold):
                 self.unresolved[mode] = length
                 break
-            fibre = self._doubled(x, mode, fibre)
-            size = len(fibre)
-            c = space.basis.coefficients(fibre)
-            length = series_length(c, self.threshold)
-            if length.resolved and self._no_alias(x, mode, c):
-                break
-        wanted = min(size, max(int(1.1 * length.length) + 6, space.size)) if length.resolved else size
-        if wanted > space.size:
-            self._regrid(mode, wanted, fibre)
-        return self._fit(space, fibre)
-
-    def _hopeless(self, size: int, length: Length) -> bool:
-        if length.noisy or 2 * size > LARGEST_GRID or self.dimension * size > self.function.left // 8:
-            return True
-        if size < 500 or length.order > 8:
-            return False
-        growth = (length.error / self.threshold) ** (1 / max(length.order - 1, 0.3))
-        return size * growth > LARGEST_GRID
-
-    def _doubled(self, x: Array, mode: int, fibre: Array) -> Array:
-        basis = self.spaces[mode].basis
-        new = np.empty(basis.nested(len(fibre)))
-        new[::2] = fibre
-        new[1::2] = self.function.line(x, mode, basis.points(len(new))[1::2])[:, 0]
-        return new
-
-    def _no_alias(self, x: Array, mode: int, c: Array) -> bool:
-        t = self.rng.uniform(-1, 1, 4)
-        known = self.function.line(x, mode, t)[:, 0]
-        return bool(np.abs(self.spaces[mode].basis.functions(t, len(c)).T @ c - known).max() <= 3 * self.threshold)
-
-    def _regrid(self, mode: int, size: int, fibre: Array) -> None:
-        space = self.spaces[mode]
-        fibres: list[Array] = []
-        if space.rank:
-            lines = np.array(space.lines)
-            fibres = list(self.function.line(lines, mode, space.basis.points(size)).T)
-        space.regrid(size, fibres)
-        self._at_points[mode] = space.at(self.points[:, mode])
-        if self.core.size:
-            self._reduced = self.reduced_core()
+            size, previous = space.basis.nested(size), length.order
+        if size > space.size:
+            space.regrid(size)
+            self._at_points[mode] = space.at(self.points[:, mode])
+            if self.core.size:
+                self._reduced = self.reduced_core()
 
     def expansion(self, tolerance: float) -> Expansion:
         """Return the approximation with ranks and degrees reduced by about ``tolerance`` (absolute)."""
@@ -250,3 +231,15 @@ class NestedCross:
         core, orthonormal = tucker_compression.compress(core, short, 0.0)
         domain = tuple((float(low), float(high)) for low, high in self.function.domain)
         return Expansion(core, tuple(orthonormal), domain, tuple(space.name for space in self.spaces))
+
+
+def _hopeless(size: int, length: Length, previous: float, threshold: float) -> bool:
+    """Return whether no affordable number of coefficients will resolve a series.
+
+    The order of an algebraic decay stays when the grid doubles, that of a geometric one doubles.
+    """
+    if 2 * size > LARGEST:
+        return True
+    if size < 500 or length.order > 1.4 * previous + 0.2:
+        return False
+    return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > LARGEST)

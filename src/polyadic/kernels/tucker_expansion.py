@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import chebyshev, tucker_compression
+from polyadic.kernels import chebyshev, nonuniform_series, tucker_compression
 from polyadic.kernels.univariate_bases import BASES, Basis
 
 Array = NDArray[np.float64]
 
+_OUTER = 2**16  # points whose factor functions are held at once
 _CHUNK = 2**20  # numbers in the largest intermediate of an evaluation: 8 MiB, about a cache
 
 
@@ -56,7 +57,7 @@ class Expansion:
         """Return the factor functions of a mode at coordinates: ``(len(x), r)``; 2 n r flops a coordinate."""
         c = self.coefficients[mode] if coefficients is None else coefficients
         t = to_reference(x, self.domain[mode], self.bases[mode])
-        return self.basis(mode).functions(t, len(c)).T @ c
+        return nonuniform_series.evaluate(self.bases[mode], c, t)
 
     def at(self, points: Sequence[ArrayLike]) -> Array:
         r"""Return the values at points: one coordinate array a mode, broadcast against each other.
@@ -70,9 +71,10 @@ class Expansion:
         """
         flat, shape = broadcast(points, self.dimension)
         out = np.empty(flat[0].size)
-        for part in self._chunks(out.size):
-            factors = [self.factor(k, x[part]) for k, x in enumerate(flat)]
-            out[part] = contract(self.core, factors)
+        for whole in _parts(out.size, _OUTER):
+            factors = [self.factor(k, x[whole]) for k, x in enumerate(flat)]
+            for part in _parts(len(factors[0]), self._step):
+                out[whole][part] = contract(self.core, [f[part] for f in factors])
         return out.reshape(shape)
 
     def gradient(self, points: Sequence[ArrayLike]) -> Array:
@@ -80,10 +82,11 @@ class Expansion:
         flat, shape = broadcast(points, self.dimension)
         out = np.empty((flat[0].size, self.dimension))
         slopes = [self._slope(k) for k in range(self.dimension)]
-        for part in self._chunks(len(out)):
-            factors = [self.factor(k, x[part]) for k, x in enumerate(flat)]
-            primes = [self.factor(k, x[part], slopes[k]) for k, x in enumerate(flat)]
-            out[part] = gradient(self.core, factors, primes)
+        for whole in _parts(len(out), _OUTER):
+            factors = [self.factor(k, x[whole]) for k, x in enumerate(flat)]
+            primes = [self.factor(k, x[whole], slopes[k]) for k, x in enumerate(flat)]
+            for part in _parts(len(factors[0]), self._step):
+                out[whole][part] = gradient(self.core, [f[part] for f in factors], [f[part] for f in primes])
         return out.reshape(*shape, self.dimension)
 
     def on_grid(self, axes: Sequence[ArrayLike]) -> Array:
@@ -94,10 +97,9 @@ class Expansion:
         out: Array = np.ascontiguousarray(tucker_compression.multiply(self.core, factors))
         return out
 
-    def _chunks(self, size: int) -> list[slice]:
-        widest = max(self.core.size // self.core.shape[0], *(len(c) for c in self.coefficients))
-        step = min(8192, max(64, _CHUNK // widest))
-        return [slice(start, start + step) for start in range(0, size, step)]
+    @property
+    def _step(self) -> int:
+        return min(8192, max(64, _CHUNK * len(self.core) // int(self.core.size)))
 
     def _slope(self, mode: int) -> Array:
         low, high = self.domain[mode]
@@ -186,6 +188,10 @@ class Expansion:
 
 def _padded(coefficients: Array, n: int) -> Array:
     return np.vstack([coefficients, np.zeros((n - len(coefficients), coefficients.shape[1]))])
+
+
+def _parts(size: int, step: int) -> list[slice]:
+    return [slice(start, start + step) for start in range(0, size, step)]
 
 
 def to_reference(x: Array, interval: tuple[float, float], basis: str) -> Array:
