@@ -12,7 +12,7 @@ from polyadic.kernels.prolate import bandwidth_of, prolate
 
 Array = NDArray[np.float64]
 
-_LENGTHS = (12, 16, 24, 32)  # compiled lengths of the polynomial of the short range
+_LENGTHS = (12, 32)  # lengths of the polynomial of the short range; each is compiled once
 
 
 @dataclasses.dataclass(frozen=True)

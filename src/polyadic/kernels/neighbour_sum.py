@@ -20,9 +20,8 @@ _PIECE = 16  # longest polynomial that the compiler unrolls
 
 
 def pieces(coefficients: tuple[float, ...]) -> Pieces:
-    """Return a polynomial as ``low(u) + u^len(low) high(u)``, each short enough for the compiler."""
-    half = len(coefficients) // 2
-    return (coefficients, (0.0,)) if len(coefficients) <= _PIECE else (coefficients[:half], coefficients[half:])
+    """Return a polynomial as ``low(u) + u^16 high(u)``, each short enough for the compiler."""
+    return (coefficients, (0.0,)) if len(coefficients) <= _PIECE else (coefficients[:_PIECE], coefficients[_PIECE:])
 
 
 def slopes(coefficients: tuple[float, ...]) -> tuple[float, ...]:
@@ -39,11 +38,9 @@ def _polynomial(low, high, u):  # type: ignore[no-untyped-def]
         upper = high[len(high) - 1]
         for k in range(len(high) - 2, -1, -1):
             upper = upper * u + high[k]
-        u4 = (u * u) * (u * u)
-        power = u4 * u4 * u4
-        if len(low) == 16:
-            power = power * u4
-        total = total + power * upper
+        power = (u * u) * (u * u)
+        power = power * power
+        total = total + power * power * upper
     return total
 
 
@@ -165,38 +162,63 @@ def _at_points(targets, tree, q, cutoff, value, slope, at_zero, out, gradient): 
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _add_column(row, geometry, charge, low, high):  # type: ignore[no-untyped-def]
-    """Add one particle to the part of a grid column that it reaches; lengths in cutoffs."""
-    offset, step, flat = geometry
-    half = np.sqrt(1.0 - flat)
-    first = max(np.int64(np.ceil((-half - offset) / step)), 0)
-    last = min(np.int64(np.floor((half - offset) / step)), row.size - 1)
-    for k in range(first, last + 1):
-        z = offset + k * step
-        s = flat + z * z
-        value = _inverse_root(s) - _polynomial(low, high, 2.0 * s - 1.0)
-        row[k] += charge * (np.inf if s < _SAME else value)
+def _shorts(s, count, low, high, charge, out):  # type: ignore[no-untyped-def]
+    """Write the short range at squared distances."""
+    for k in range(count):
+        value = _inverse_root(s[k]) - _polynomial(low, high, 2.0 * s[k] - 1.0)
+        out[k] = charge * (np.inf if s[k] < _SAME else value)
+
+
+@njit(cache=True)
+def _squares(span, offset, step, flat, square, runs):  # type: ignore[no-untyped-def]
+    """Write the squared distances of a plane's points that one particle reaches, and the run in each row."""
+    count = 0
+    for b in range(span[0], span[1]):
+        dy = offset[1] + b * step[1]
+        left = 1.0 - flat - dy * dy
+        first, last = 0, 0
+        if left > 0.0:
+            half = np.sqrt(left)
+            first = max(np.int64(np.ceil((-half - offset[2]) / step[2])), 0)
+            last = max(min(np.int64(np.floor((half - offset[2]) / step[2])) + 1, span[2]), first)
+            for c in range(last - first):
+                dz = offset[2] + (first + c) * step[2]
+                square[count + c] = 1.0 - left + dz * dz
+        runs[b - span[0], 0], runs[b - span[0], 1] = first, last
+        count += last - first
+    return count
+
+
+@njit(cache=True)
+def _reached(x, cutoff, origin, step, size):  # type: ignore[no-untyped-def]
+    first = max(np.int64(np.ceil((x - cutoff - origin) / step)), 0)
+    return first, max(min(np.int64(np.floor((x + cutoff - origin) / step)) + 1, size), first)
 
 
 @njit(cache=True)
 def _on_grid(particles, q, cutoff, low, high, grid, out):  # type: ignore[no-untyped-def]
     origin, step = grid
-    nx, ny, _ = out.shape
     scale = 1.0 / cutoff
+    rows = min(np.int64(2.0 * cutoff / step[1]) + 2, out.shape[1])
+    most = rows * min(np.int64(2.0 * cutoff / step[2]) + 2, out.shape[2])
+    square, value, runs = np.empty(most), np.empty(most), np.empty((rows, 2), np.int64)
+    offset = np.empty(3)
     for j in range(q.size):
-        x, y, z = particles[0, j], particles[1, j], particles[2, j]
-        a0 = max(np.int64(np.ceil((x - cutoff - origin[0]) / step[0])), 0)
-        a1 = min(np.int64(np.floor((x + cutoff - origin[0]) / step[0])), nx - 1)
-        b0 = max(np.int64(np.ceil((y - cutoff - origin[1]) / step[1])), 0)
-        b1 = min(np.int64(np.floor((y + cutoff - origin[1]) / step[1])), ny - 1)
-        for a in range(a0, a1 + 1):
-            dx = (origin[0] + a * step[0] - x) * scale
-            for b in range(b0, b1 + 1):
-                dy = (origin[1] + b * step[1] - y) * scale
-                flat = dx * dx + dy * dy
-                if flat < 1.0:
-                    geometry = ((origin[2] - z) * scale, step[2] * scale, flat)
-                    _add_column(out[a, b], geometry, q[j] * scale, low, high)
+        a0, a1 = _reached(particles[0, j], cutoff, origin[0], step[0], out.shape[0])
+        b0, b1 = _reached(particles[1, j], cutoff, origin[1], step[1], out.shape[1])
+        for d in range(3):
+            offset[d] = (origin[d] - particles[d, j]) * scale
+        for a in range(a0, a1):
+            dx = offset[0] + a * step[0] * scale
+            count = _squares((b0, b1, out.shape[2]), offset, step * scale, dx * dx, square, runs)
+            _shorts(square, count, low, high, q[j] * scale, value)
+            at = 0
+            for b in range(b0, b1):
+                first = runs[b - b0, 0]
+                length = runs[b - b0, 1] - first
+                for c in range(length):
+                    out[a, b, first + c] += value[at + c]
+                at += length
 
 
 def at_points(
