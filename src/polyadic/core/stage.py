@@ -101,9 +101,7 @@ class Stage(Generic[C]):
         summary = (self.compute.__doc__ or "").strip().partition("\n")[0]
         parser = argparse.ArgumentParser(prog=f"python -m {self.module}", description=summary)
         if self.files:
-            parser.add_argument(
-                "--files", type=Path, nargs="*", default=[], metavar="FILE", help="the files to read"
-            )
+            parser.add_argument("--files", type=Path, nargs="*", default=[], metavar="FILE", help="the files to read")
             parser.add_argument("--sha256", nargs="+", metavar="HEX", help="expected SHA-256 of each file")
         for name, accepted in self.inputs.items():
             nargs: dict[str, Any] = {"nargs": "+"} if accepted.many else {}

@@ -12,8 +12,6 @@ from polyadic.kernels.prolate import bandwidth_of, prolate
 
 Array = NDArray[np.float64]
 
-_LENGTHS = (12, 32)  # lengths of the polynomial of the short range; each is compiled once
-
 
 @dataclasses.dataclass(frozen=True)
 class Splitting:
@@ -122,9 +120,8 @@ def _positive(name: str, value: float) -> None:
 
 def _fit(even: Callable[[Array], Array], tolerance: float) -> tuple[float, ...]:
     """Return coefficients in powers of u = 2 x^2 - 1 of an even function of x on [0, 1]."""
-    series = chebyshev.chebinterpolate(lambda u: even(np.sqrt((u + 1) / 2)), 48)
+    nodes = chebyshev.chebpts1(49)
+    series = np.asarray(chebyshev.chebfit(nodes, even(np.sqrt((nodes + 1) / 2)), 48))
     tail = np.cumsum(np.abs(series[::-1]))[::-1]
     needed = int(np.count_nonzero(tail > max(tolerance / 30, 3e-15) * np.abs(series).sum()))
-    length = next((n for n in _LENGTHS if n >= needed), _LENGTHS[-1])
-    powers = chebyshev.cheb2poly(series[: min(needed, length)])
-    return tuple(float(v) for v in np.pad(powers, (0, length - powers.size)))
+    return tuple(float(v) for v in chebyshev.cheb2poly(series[: max(needed, 2)]))

@@ -46,7 +46,7 @@ def levels(splitting: Splitting, lengths: Array, tolerance: float) -> tuple[Leve
     tolerance
         Relative size of what the second splitting cuts off.
     """
-    best = (_truncated(splitting, lengths),)
+    best: tuple[Level, ...] = (_truncated(splitting, lengths),)
     for share in (0.5, 0.35, 0.25, 0.17, 0.12):
         far = with_cutoff(share * float(np.linalg.norm(lengths)), tolerance)
         if far.cutoff > splitting.cutoff:
@@ -122,16 +122,12 @@ def build(
     by, step = _gridding(len(charges), splitting.band, lengths, tolerances[0])
     steps = np.full(3, step)
     grid = window_grid.spread(points, charges, low, steps, high, by)
-    axes = [
-        low[d] - centre[d] + (np.arange(grid.shape[d]) - window_grid.margin(by.width)) * step for d in range(3)
-    ]
+    axes = [low[d] - centre[d] + (np.arange(grid.shape[d]) - window_grid.margin(by.width)) * step for d in range(3)]
     parts = []
     for level in levels(splitting, lengths, tolerances[0]):
         count, period = level.count(lengths), lengths + level.reach
         k = [np.repeat(np.arange(n + 1), 2)[1:] * 2 * np.pi / p for n, p in zip(count, period, strict=True)]
-        to_waves = [
-            wave_basis(axes[d], count[d], period[d]) / by.transform(k[d] * step)[:, None] for d in range(3)
-        ]
+        to_waves = [wave_basis(axes[d], count[d], period[d]) / by.transform(k[d] * step)[:, None] for d in range(3)]
         waves = product(grid, to_waves)
         _multiply(waves, k, period, level.transform)
         degree = [_degree(float(k[d][-1] * lengths[d] / 2)) for d in range(3)]

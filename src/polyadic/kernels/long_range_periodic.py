@@ -1,9 +1,9 @@
 r"""The long range of the Coulomb potential of a periodic cell, as a tensor of Fourier coefficients.
 
-:math:`\phi_L(x) = \frac{1}{V} \sum_{k \ne 0} \frac{4 \pi m(k)}{k^2} F(k) e^{ik \cdot x}` over the reciprocal lattice, with
-:math:`F(k) = \sum_j q_j e^{-ik \cdot x_j}`. In fractional coordinates every cell, triclinic too, is a cube of period 1, and
-the waves are products. Leaving out k = 0 is the convention of conducting surroundings, and of a uniform background for a
-net charge: together with the background of the short range the mean of the potential is zero.
+:math:`\phi_L(x) = \frac{1}{V} \sum_{k \ne 0} \frac{4 \pi m(k)}{k^2} F(k) e^{ik \cdot x}` over the reciprocal lattice,
+with :math:`F(k) = \sum_j q_j e^{-ik \cdot x_j}`. In fractional coordinates every cell, triclinic too, is a cube of
+period 1, and the waves are products. Leaving out k = 0 is the convention of conducting surroundings, and of a uniform
+background for a net charge: together with the background of the short range the mean of the potential is zero.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,9 @@ def build(points: Array, charges: Array, cell: Array, splitting: Splitting, tole
     held = (square > 0) & (square <= splitting.band**2 * (1 + 1e-12))
     factor[held] = 4 * np.pi * splitting.multiplier(np.sqrt(square[held])) / square[held]
     factor *= float(np.prod(np.array(sizes, float))) / abs(np.linalg.det(cell))
-    windows = [1.0 / by.transform(np.minimum(np.abs(n) * 2 * np.pi * h, np.pi)) for n, h in zip(numbers, step, strict=True)]
+    windows = [
+        1.0 / by.transform(np.minimum(np.abs(n) * 2 * np.pi * h, np.pi)) for n, h in zip(numbers, step, strict=True)
+    ]
     waves *= factor * windows[0][:, None, None] * windows[1][:, None] * windows[2]
     values = fft.irfftn(waves, s=sizes)
     for d in range(3):  # the front mode goes to the end as its coefficients

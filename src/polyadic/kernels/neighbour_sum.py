@@ -1,47 +1,35 @@
 r"""Sums of the short range of a `coulomb_splitting.Splitting` over the particles within its cutoff.
 
-With :math:`s = (r/r_c)^2` and :math:`u = 2s - 1` the short range is :math:`(s^{-1/2} - p(u)) / r_c`. The inner loops run
-over contiguous neighbours without branches, so that the compiler vectorises them: about 1 ns a pair.
+With :math:`s = (r/r_c)^2` and :math:`u = 2s - 1` the short range is :math:`(s^{-1/2} - p(u)) / r_c`. Squared distances
+are gathered in a buffer first; the loops over it have no branches, and the compiler vectorises them.
 """
 
 import numpy as np
 from numba import njit
+from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 
 from polyadic.kernels.cells import Cells, cells
 from polyadic.kernels.coulomb_splitting import Splitting
 
 Array = NDArray[np.float64]
-Pieces = tuple[tuple[float, ...], tuple[float, ...]]
 
 _FAST = {"reassoc", "nsz", "contract"}
 _SAME = 1e-30  # squared distance in cutoffs below which two points are one
-_PIECE = 16  # longest polynomial that the compiler unrolls
-
-
-def pieces(coefficients: tuple[float, ...]) -> Pieces:
-    """Return a polynomial as ``low(u) + u^16 high(u)``, each short enough for the compiler."""
-    return (coefficients, (0.0,)) if len(coefficients) <= _PIECE else (coefficients[:_PIECE], coefficients[_PIECE:])
-
-
-def slopes(coefficients: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the coefficients of the derivative, as many as of the polynomial."""
-    return (*(k * c for k, c in enumerate(coefficients) if k), 0.0)
+_BLOCK = 256  # numbers of a buffer that stay in the first cache while a polynomial is evaluated
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _polynomial(low, high, u):  # type: ignore[no-untyped-def]
-    total = low[len(low) - 1]
-    for k in range(len(low) - 2, -1, -1):
-        total = total * u + low[k]
-    if len(high) > 1:
-        upper = high[len(high) - 1]
-        for k in range(len(high) - 2, -1, -1):
-            upper = upper * u + high[k]
-        power = (u * u) * (u * u)
-        power = power * power
-        total = total + power * power * upper
-    return total
+def _polynomial(s, count, coefficients, out):  # type: ignore[no-untyped-def]
+    """Write the polynomial in 2 s - 1, ascending coefficients, into ``out``."""
+    top = coefficients.size - 1
+    for start in range(0, count, _BLOCK):
+        here, total = s[start : min(start + _BLOCK, count)], out[start : min(start + _BLOCK, count)]
+        total[:] = coefficients[top]
+        for j in range(top - 1, -1, -1):
+            c = coefficients[j]
+            for k in range(total.size):
+                total[k] = total[k] * (2.0 * here[k] - 1.0) + c
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
@@ -52,32 +40,38 @@ def _inverse_root(s):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _value(x, y, z, near, q, count, low, high, at_zero):  # type: ignore[no-untyped-def]
+def _value(x, near, q, work, coefficients, at_zero):  # type: ignore[no-untyped-def]
     """Return the sum over gathered particles at one point; all lengths in cutoffs."""
+    square, smooth = work
+    count = q.size
+    for k in range(count):
+        dx, dy, dz = x[0] - near[0, k], x[1] - near[1, k], x[2] - near[2, k]
+        square[k] = dx * dx + dy * dy + dz * dz
+    _polynomial(square, count, coefficients, smooth)
     total = 0.0
     for k in range(count):
-        dx, dy, dz = x - near[0, k], y - near[1, k], z - near[2, k]
-        s = dx * dx + dy * dy + dz * dz
-        value = _inverse_root(s) - _polynomial(low, high, 2.0 * s - 1.0)
-        value = at_zero if s < _SAME else value
+        s = square[k]
+        value = at_zero if s < _SAME else _inverse_root(s) - smooth[k]
         total += q[k] * (value if s < 1.0 else 0.0)
     return total
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _slope(x, y, z, near, q, count, low, high):  # type: ignore[no-untyped-def]
-    """Return the gradient of the sum over gathered particles at one point, without particles on the point."""
+def _slope(x, near, q, work, derivative, out):  # type: ignore[no-untyped-def]
+    """Write the gradient of the sum that `_value` has just gathered, without particles on the point."""
+    square, smooth = work
+    count = q.size
+    _polynomial(square, count, derivative, smooth)
     gx, gy, gz = 0.0, 0.0, 0.0
     for k in range(count):
-        dx, dy, dz = x - near[0, k], y - near[1, k], z - near[2, k]
-        s = dx * dx + dy * dy + dz * dz
+        s = square[k]
         inverse = _inverse_root(s)
-        slope = -inverse * inverse * inverse - 4.0 * _polynomial(low, high, 2.0 * s - 1.0)
+        slope = -inverse * inverse * inverse - 4.0 * smooth[k]
         weight = q[k] * (slope if (s < 1.0) & (s > _SAME) else 0.0)
-        gx += weight * dx
-        gy += weight * dy
-        gz += weight * dz
-    return gx, gy, gz
+        gx += weight * (x[0] - near[0, k])
+        gy += weight * (x[1] - near[1, k])
+        gz += weight * (x[2] - near[2, k])
+    out[0], out[1], out[2] = gx, gy, gz
 
 
 @njit(cache=True)
@@ -132,41 +126,49 @@ def _gather(runs, count, tree, q, scale, near, charge):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def _at_points(targets, tree, q, cutoff, value, slope, at_zero, out, gradient):  # type: ignore[no-untyped-def]
-    points, order, start = targets
-    shape, width = tree[4], tree[3]
-    columns = 1
-    for d in range(2):
-        columns *= min(np.int64(np.ceil(3.0 * cutoff / width[d])) + 3, shape[d])
-    runs = np.empty((columns, 2), np.int64)
-    near, charge = np.empty((3, 256)), np.empty(256)
-    low, high = np.empty(3), np.empty(3)
+def _cell_values(targets, tree, q, cutoff, series, found, state):  # type: ignore[no-untyped-def]
+    """Evaluate at the points of one cell; ``found`` are the runs of particles, ``state`` the buffers and results."""
+    points, order, first, last = targets
+    runs, count, total = found
+    near, charge, work, at_zero, out, gradient = state
     scale = 1.0 / cutoff
+    _gather(runs, count, tree, q, scale, near, charge)
+    x, g = np.empty(3), np.empty(3)
+    for i in range(first, last):
+        for d in range(3):
+            x[d] = points[d, i] * scale
+        out[order[i]] = _value(x, near, charge[:total], work, series[0], at_zero) * scale
+        if gradient.size > 0:
+            _slope(x, near, charge[:total], work, series[1], g)
+            for d in range(3):
+                gradient[order[i], d] = g[d] * scale * scale
+
+
+@njit(cache=True)
+def _at_points(targets, tree, q, cutoff, series, at_zero, out, gradient):  # type: ignore[no-untyped-def]
+    points, order, start = targets
+    runs = np.empty((tree[4][0] * tree[4][1], 2), np.int64)
+    near, charge, work = np.empty((3, 256)), np.empty(256), (np.empty(256), np.empty(256))
+    low, high = np.empty(3), np.empty(3)
     for cell in range(start.size - 1):
         first, last = start[cell], start[cell + 1]
-        if first == last:
-            continue
-        for d in range(3):
-            low[d], high[d] = points[d, first:last].min(), points[d, first:last].max()
-        count, total = _runs(low, high, tree, cutoff, runs)
-        if total > charge.size:
-            near, charge = np.empty((3, 2 * total)), np.empty(2 * total)
-        _gather(runs, count, tree, q, scale, near, charge)
-        for i in range(first, last):
-            x, y, z = points[0, i] * scale, points[1, i] * scale, points[2, i] * scale
-            out[order[i]] = _value(x, y, z, near, charge, total, value[0], value[1], at_zero) * scale
-            if gradient.size > 0:
-                g = _slope(x, y, z, near, charge, total, slope[0], slope[1])
-                for d in range(3):
-                    gradient[order[i], d] = g[d] * scale * scale
+        if first < last:
+            for d in range(3):
+                low[d], high[d] = points[d, first:last].min(), points[d, first:last].max()
+            count, total = _runs(low, high, tree, cutoff, runs)
+            if total > charge.size:
+                near, charge = np.empty((3, 2 * total)), np.empty(2 * total)
+                work = (np.empty(2 * total), np.empty(2 * total))
+            state = (near, charge, work, at_zero, out, gradient)
+            _cell_values((points, order, first, last), tree, q, cutoff, series, (runs, count, total), state)
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _shorts(s, count, low, high, charge, out):  # type: ignore[no-untyped-def]
-    """Write the short range at squared distances."""
+def _shorts(s, count, coefficients, charge, out):  # type: ignore[no-untyped-def]
+    """Write the short range at squared distances below 1."""
+    _polynomial(s, count, coefficients, out)
     for k in range(count):
-        value = _inverse_root(s[k]) - _polynomial(low, high, 2.0 * s[k] - 1.0)
-        out[k] = charge * (np.inf if s[k] < _SAME else value)
+        out[k] = charge * (np.inf if s[k] < _SAME else _inverse_root(s[k]) - out[k])
 
 
 @njit(cache=True)
@@ -176,7 +178,7 @@ def _squares(span, offset, step, flat, square, runs):  # type: ignore[no-untyped
     for b in range(span[0], span[1]):
         dy = offset[1] + b * step[1]
         left = 1.0 - flat - dy * dy
-        first, last = 0, 0
+        first, last = np.int64(0), np.int64(0)
         if left > 0.0:
             half = np.sqrt(left)
             first = max(np.int64(np.ceil((-half - offset[2]) / step[2])), 0)
@@ -196,7 +198,7 @@ def _reached(x, cutoff, origin, step, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _on_grid(particles, q, cutoff, low, high, grid, out):  # type: ignore[no-untyped-def]
+def _on_grid(particles, q, cutoff, coefficients, grid, out):  # type: ignore[no-untyped-def]
     origin, step = grid
     scale = 1.0 / cutoff
     rows = min(np.int64(2.0 * cutoff / step[1]) + 2, out.shape[1])
@@ -211,13 +213,14 @@ def _on_grid(particles, q, cutoff, low, high, grid, out):  # type: ignore[no-unt
         for a in range(a0, a1):
             dx = offset[0] + a * step[0] * scale
             count = _squares((b0, b1, out.shape[2]), offset, step * scale, dx * dx, square, runs)
-            _shorts(square, count, low, high, q[j] * scale, value)
+            _shorts(square, count, coefficients, q[j] * scale, value)
             at = 0
             for b in range(b0, b1):
                 first = runs[b - b0, 0]
                 length = runs[b - b0, 1] - first
+                row, part = out[a, b, first : first + length], value[at : at + length]
                 for c in range(length):
-                    out[a, b, first + c] += value[at + c]
+                    row[c] += part[c]
                 at += length
 
 
@@ -241,23 +244,21 @@ def at_points(
 
     Notes
     -----
-    About 1 ns a pair nearer than the cutoff and 1 ns for each of the three times as many that are looked at.
+    About 1 ns for each particle that is looked at: some five times those nearer than the cutoff.
     """
     out, slope = np.empty(len(points)), np.empty((len(points) if gradient else 0, 3))
     if len(points) == 0:
         return out, slope
     targets = cells(points, splitting.cutoff / 1.5)
     tree = (particles.start, particles.points, particles.origin, particles.width, particles.shape)
-    value, derivative = pieces(splitting.coefficients), pieces(slopes(splitting.coefficients))
-    at = 0.0 if own else np.inf
+    coefficients = np.array(splitting.coefficients)
+    series = (coefficients, polynomial.polyder(coefficients))
     sorted_targets = (targets.points, targets.order, targets.start)
-    _at_points(sorted_targets, tree, charges, splitting.cutoff, value, derivative, at, out, slope)
+    _at_points(sorted_targets, tree, charges, splitting.cutoff, series, 0.0 if own else np.inf, out, slope)
     return out, slope
 
 
-def add_to_grid(
-    out: Array, origin: Array, step: Array, particles: Cells, charges: Array, splitting: Splitting
-) -> None:
+def add_to_grid(out: Array, origin: Array, step: Array, particles: Cells, charges: Array, splitting: Splitting) -> None:
     """Add the short-range potential to values on a uniform grid, in place.
 
     Parameters
@@ -269,5 +270,5 @@ def add_to_grid(
     particles, charges, splitting
         As in `at_points`. A grid point on a particle becomes infinite.
     """
-    low, high = pieces(splitting.coefficients)
-    _on_grid(particles.points, charges, splitting.cutoff, low, high, (origin, step), out)
+    coefficients = np.array(splitting.coefficients)
+    _on_grid(particles.points, charges, splitting.cutoff, coefficients, (origin, step), out)

@@ -69,5 +69,5 @@ def reader(
     for d, (x, functions) in enumerate(factors):
         count = window_grid.size(float(high[d] - low[d]), float(step[d]), by.width)
         weights = by.matrix((x - low[d]) / step[d] + window_grid.margin(by.width), count)
-        fits.append(np.linalg.lstsq(weights, functions, rcond=1e-13)[0])
+        fits.append(np.asarray(np.linalg.lstsq(weights, functions, rcond=1e-13)[0], np.float64))
     return Reader(product(core, fits), low, high, step, by)

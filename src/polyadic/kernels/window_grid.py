@@ -1,10 +1,10 @@
 r"""Charges spread onto a uniform grid, and functions interpolated from one, by a prolate window.
 
 The window :math:`w(x) = \psi(2x / W)` of W grid spacings turns sums over scattered points into sums over a grid: with
-:math:`Q_p = \sum_j q_j w(x_p - x_j)`, :math:`\sum_j q_j e^{-ikx_j} = \sum_p Q_p e^{-ikx_p} / \hat w(k)` for any real k up
-to the band, with an error of about :math:`e^{-\pi W (1 - 1/2\sigma)} \hat w(0) / \hat w(k)` at ``oversampling``
-:math:`\sigma`. The same window interpolates. This is the gridding of a non-uniform FFT (Barnett, Magland and af Klinteberg, SIAM J. Sci. Comput. 41,
-2019), without a period: charges are real, and the grid covers them and nothing else.
+:math:`Q_p = \sum_j q_j w(x_p - x_j)`, :math:`\sum_j q_j e^{-ikx_j} = \sum_p Q_p e^{-ikx_p} / \hat w(k)` for any real k
+up to the band, with an error of about :math:`e^{-\pi W (1 - 1/2\sigma)} \hat w(0) / \hat w(k)` at ``oversampling``
+:math:`\sigma`. The same window interpolates. This is the gridding of a non-uniform FFT (Barnett, Magland and af
+Klinteberg, SIAM J. Sci. Comput. 41, 2019), without a period: charges are real, and the grid covers them and nothing else.
 """
 
 import dataclasses
@@ -69,8 +69,9 @@ def window(tolerance: float, oversampling: float = 2.0) -> Window:
     width = next((w for w in widths if prolate(w * share)(np.array(1.0)) <= tolerance), WIDEST)
     psi = prolate(width * share)
     table = np.zeros((width + 6, -(-width // 4) * 4))
+    nodes = chebyshev.chebpts1(width + 6)
     for p in range(width):
-        series = chebyshev.chebinterpolate(lambda v, p=p: psi(((v + 1) / 2 + p - width / 2) * 2 / width), width + 5)
+        series = chebyshev.chebfit(nodes, psi(((nodes + 1) / 2 + p - width / 2) * 2 / width), width + 5)
         powers = chebyshev.cheb2poly(series)
         table[: powers.size, p] = powers
     return Window(width, oversampling, table, psi)
@@ -120,36 +121,39 @@ def _spread(points, q, origin, inverse, width, table, out):  # type: ignore[no-u
 
 
 @njit(cache=True, fastmath={"contract", "reassoc"})
+def _contract(values, first, w, d, width, out):  # type: ignore[no-untyped-def]
+    """Write value and slopes per grid spacing of one point into ``out`` (4,)."""
+    total, gx, gy, gz = 0.0, 0.0, 0.0, 0.0
+    lanes = w.shape[1]
+    for j in range(width):
+        for k in range(width):
+            row = values[first[0] + j, first[1] + k, first[2] : first[2] + lanes]
+            line, slope = 0.0, 0.0
+            for n in range(lanes):
+                line += row[n] * w[2, n]
+                slope += row[n] * d[2, n]
+            total += w[0, j] * w[1, k] * line
+            gx += d[0, j] * w[1, k] * line
+            gy += w[0, j] * d[1, k] * line
+            gz += w[0, j] * w[1, k] * slope
+    out[0], out[1], out[2], out[3] = total, gx, gy, gz
+
+
+@njit(cache=True)
 def _read(points, order, values, origin, inverse, width, table, out, gradient):  # type: ignore[no-untyped-def]
-    lanes = table.shape[1]
-    w, d = np.empty((3, lanes)), np.empty((3, lanes))
-    first = np.empty(3, np.int64)
+    w, d = np.empty((3, table.shape[1])), np.zeros((3, table.shape[1]))
+    first, found = np.empty(3, np.int64), np.empty(4)
     for i in range(order.size):
         for axis in range(3):
             g = (points[axis, i] - origin[axis]) * inverse[axis]
             first[axis] = _weights(g, width, table, w[axis])
             if gradient.size > 0:
                 _differences(g, width, table, d[axis])
-        total, gx, gy, gz = 0.0, 0.0, 0.0, 0.0
-        for j in range(width):
-            for k in range(width):
-                row = values[first[0] + j, first[1] + k, first[2] : first[2] + lanes]
-                line = 0.0
-                for n in range(lanes):
-                    line += row[n] * w[2, n]
-                total += w[0, j] * w[1, k] * line
-                if gradient.size > 0:
-                    slope = 0.0
-                    for n in range(lanes):
-                        slope += row[n] * d[2, n]
-                    gx += d[0, j] * w[1, k] * line
-                    gy += w[0, j] * d[1, k] * line
-                    gz += w[0, j] * w[1, k] * slope
-        out[order[i]] = total
+        _contract(values, first, w, d, width, found)
+        out[order[i]] = found[0]
         if gradient.size > 0:
-            gradient[order[i], 0] = gx * inverse[0]
-            gradient[order[i], 1] = gy * inverse[1]
-            gradient[order[i], 2] = gz * inverse[2]
+            for axis in range(3):
+                gradient[order[i], axis] = found[axis + 1] * inverse[axis]
 
 
 def size(length: float, step: float, width: int) -> int:

@@ -40,7 +40,9 @@ def test_madelung_constants(name):
     distance = {"NaCl": 0.5, "CsCl": 3**0.5 / 2, "ZnS": 3**0.5 / 4}[name] * made.LATTICES[name][2]
     potential = particle_potential(record.position, record.charge, 1e-11, cell=record.cell)
     found = -2 * potential.energy() * distance / (record.charge @ record.charge)
-    assert found == pytest.approx({"NaCl": 1.747564594633, "CsCl": 1.762674773071, "ZnS": 1.638055053389}[name], abs=1e-10)
+    assert found == pytest.approx(
+        {"NaCl": 1.747564594633, "CsCl": 1.762674773071, "ZnS": 1.638055053389}[name], abs=1e-10
+    )
 
 
 @pytest.mark.parametrize("cell", [None, [8.0, 12.0, 5.6]])
@@ -123,7 +125,10 @@ def test_outside_the_box_the_sum_is_direct():
 
 
 def test_long_range_keeps_its_ranks_at_more_particles():
-    ranks = [max(particle_potential(RNG.uniform(-1, 1, (n, 3)), RNG.normal(size=n), 1e-6, 6.0).long.ranks) for n in (2000, 40000)]
+    ranks = [
+        max(particle_potential(RNG.uniform(-1, 1, (n, 3)), RNG.normal(size=n), 1e-6, 6.0).long.ranks)
+        for n in (2000, 40000)
+    ]
     assert ranks[1] <= ranks[0] + 3
 
 

@@ -44,7 +44,9 @@ def write_grid(path: Path, values: ArrayLike, origin: Sequence[float], step: Seq
         raise InputError(f"{path}: a grid is written as .dx or .cube, found extension {path.suffix or 'none'}")
     if not np.isfinite(table).all():
         bad = int((~np.isfinite(table)).sum())
-        raise InputError(f"{path}: {bad} grid points lie on a particle, where the potential is infinite; shift the grid")
+        raise InputError(
+            f"{path}: {bad} grid points lie on a particle, where the potential is infinite; shift the grid"
+        )
     text = StringIO()
     writers[path.suffix](text, table, origin, step, title.replace("\n", " "))
     part = path.with_name(f".{path.name}.part")
@@ -70,7 +72,7 @@ def _open_dx(out: TextIO, values: Array, origin: Sequence[float], step: Sequence
 def _cube(out: TextIO, values: Array, origin: Sequence[float], step: Sequence[float], title: str) -> None:
     # Readers such as VMD want at least one atom: a ghost of nuclear charge 0 at the origin of the grid.
     corner = [o / BOHR for o in origin]
-    out.write(f"{title}\nouter loop x, inner loop z; values as stated\n")
+    out.write(f"{title}\nOUTER LOOP: X, MIDDLE LOOP: Y, INNER LOOP: Z\n")
     out.write("{:5d}{:13.8f}{:13.8f}{:13.8f}\n".format(1, *corner))
     for count, row in zip(values.shape, np.diag(step) / BOHR, strict=True):
         out.write("{:5d}{:13.8f}{:13.8f}{:13.8f}\n".format(count, *row))

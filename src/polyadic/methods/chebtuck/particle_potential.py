@@ -29,8 +29,8 @@ class ParticlePotential:
     Attributes
     ----------
     long
-        The long range, in the potential's unit. Its coordinates are those of space, or fractional ones in a cell that is
-        not a box along the axes (``cell`` not diagonal).
+        The long range, in the potential's unit. Its coordinates are those of space, or fractional ones in a cell that
+        is not a box along the axes (``cell`` not diagonal).
     splitting
         What is long and what is short range; ``splitting.cutoff`` in units of length.
     positions, charges
@@ -136,8 +136,8 @@ class ParticlePotential:
     def on_grid(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Array:
         """Return the potential on the tensor product of three coordinate arrays, shape (nx, ny, nz).
 
-        Uniform axes inside the region are fast: mode products for the long range, and each particle adds its short range
-        to the grid points it reaches. Other axes are taken as points.
+        Uniform axes inside the region are fast: mode products for the long range, and each particle adds its short
+        range to the grid points it reaches. Other axes are taken as points.
         """
         axes = [np.atleast_1d(np.asarray(a, np.float64)) for a in (x, y, z)]
         if not self._fast(axes):
@@ -275,8 +275,10 @@ def particle_potential(
         region = (lattice.min(axis=0), lattice.max(axis=0))
     system = _system(x, q, region, lattice)
     split = choose(system, tolerance, len(q) if points is None else points, splitting)
-    make = _free if lattice is None else _periodic
-    expansion = make(x, q, region if lattice is None else lattice, split, system, tolerance)
+    if lattice is None:
+        expansion = _free(x, q, region, (split, system, tolerance))
+    else:
+        expansion = _periodic(x, q, lattice, (split, system, tolerance))
     long = ChebyshevTucker(expansion.scaled(factor), scale=system.scale * factor, names=("x", "y", "z"))
     return ParticlePotential(long, split, x, q, region, lattice, unit, factor, system.scale * factor, tolerance)
 
@@ -339,9 +341,8 @@ def _system(x: Array, q: Array, region: tuple[Array, Array], cell: Array | None)
     return Charges(len(q), charge, lengths, volume, scale, False)
 
 
-def _free(
-    x: Array, q: Array, region: tuple[Array, Array], split: Splitting, system: Charges, tolerance: float
-) -> Expansion:
+def _free(x: Array, q: Array, region: tuple[Array, Array], how: tuple[Splitting, Charges, float]) -> Expansion:
+    split, system, tolerance = how
     held = cells(x, max(split.cutoff / 2, float(system.lengths.max()) / 60))
     kernel = min(system.kernel_tolerance(split.cutoff, tolerance), tolerance)
     limits = (kernel, tolerance * system.scale / 3)
@@ -350,7 +351,8 @@ def _free(
     return Expansion(core, tuple(coefficients), domain, ("chebyshev",) * 3).compressed(limits[1])
 
 
-def _periodic(x: Array, q: Array, cell: Array, split: Splitting, system: Charges, tolerance: float) -> Expansion:
+def _periodic(x: Array, q: Array, cell: Array, how: tuple[Splitting, Charges, float]) -> Expansion:
+    split, system, tolerance = how
     fractional = x @ np.linalg.inv(cell)
     fractional -= np.floor(fractional)
     fractional[fractional >= 1.0] = 0.0

@@ -11,7 +11,7 @@ _ORIGIN = np.zeros((1, 3))
 
 LATTICES = MappingProxyType(
     {
-        "NaCl": (("Na", _FCC, 1.0), ("Cl", _FCC + [0.5, 0, 0], -1.0), 5.6402),
+        "NaCl": (("Na", _FCC, 1.0), ("Cl", _FCC + np.array([0.5, 0, 0]), -1.0), 5.6402),
         "CsCl": (("Cs", _ORIGIN, 1.0), ("Cl", _ORIGIN + 0.5, -1.0), 4.123),
         "ZnS": (("Zn", _FCC, 2.0), ("S", _FCC + 0.25, -2.0), 5.4093),
     }

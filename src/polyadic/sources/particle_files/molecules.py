@@ -93,7 +93,9 @@ def read_ase(path: Path, kind: str) -> Record:
     try:
         read = importlib.import_module("ase.io").read
     except ImportError:
-        raise InputError(f"{path}: {kind} files are read by ASE; install it: pip install 'polyadic[particles]'") from None
+        raise InputError(
+            f"{path}: {kind} files are read by ASE; install it: pip install 'polyadic[particles]'"
+        ) from None
     try:
         atoms = read(path, format=kind, index=0)
     except Exception as error:  # whatever ASE raises means that it cannot read this file
