@@ -102,7 +102,7 @@ def with_cutoff(cutoff: float, tolerance: float) -> Splitting:
     --------
     >>> split = with_cutoff(0.628, 1e-7)
     >>> print(f"{split.band:.1f}")
-    30.1
+    30.0
     """
     _positive("cutoff", cutoff)
     c = bandwidth_of(tolerance)

@@ -172,20 +172,26 @@ def _shorts(s, count, coefficients, charge, out):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True)
+def _inside(left, offset, step, size):  # type: ignore[no-untyped-def]
+    """Return the run of points whose squared offset is below ``left``."""
+    if left <= 0.0:
+        return 0, 0
+    half = np.sqrt(left)
+    first = max(np.int64(np.ceil((-half - offset) / step)), 0)
+    return first, max(min(np.int64(np.floor((half - offset) / step)) + 1, size), first)
+
+
+@njit(cache=True)
 def _squares(span, offset, step, flat, square, runs):  # type: ignore[no-untyped-def]
     """Write the squared distances of a plane's points that one particle reaches, and the run in each row."""
     count = 0
     for b in range(span[0], span[1]):
         dy = offset[1] + b * step[1]
         left = 1.0 - flat - dy * dy
-        first, last = np.int64(0), np.int64(0)
-        if left > 0.0:
-            half = np.sqrt(left)
-            first = max(np.int64(np.ceil((-half - offset[2]) / step[2])), 0)
-            last = max(min(np.int64(np.floor((half - offset[2]) / step[2])) + 1, span[2]), first)
-            for c in range(last - first):
-                dz = offset[2] + (first + c) * step[2]
-                square[count + c] = 1.0 - left + dz * dz
+        first, last = _inside(left, offset[2], step[2], span[2])
+        for c in range(last - first):
+            dz = offset[2] + (first + c) * step[2]
+            square[count + c] = 1.0 - left + dz * dz
         runs[b - span[0], 0], runs[b - span[0], 1] = first, last
         count += last - first
     return count

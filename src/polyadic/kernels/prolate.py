@@ -70,7 +70,7 @@ def prolate(bandwidth: float) -> Prolate:
     --------
     >>> psi = prolate(12.0)
     >>> psi(np.array([0.0, 1.0])).round(6)
-    array([1.0e+00, 6.9e-05])
+    array([1.0e+00, 7.4e-05])
     """
     if not 0 < bandwidth <= LARGEST:
         raise ValueError(f"bandwidth must lie in (0, {LARGEST:g}], found {bandwidth:g}")

@@ -4,7 +4,8 @@ The window :math:`w(x) = \psi(2x / W)` of W grid spacings turns sums over scatte
 :math:`Q_p = \sum_j q_j w(x_p - x_j)`, :math:`\sum_j q_j e^{-ikx_j} = \sum_p Q_p e^{-ikx_p} / \hat w(k)` for any real k
 up to the band, with an error of about :math:`e^{-\pi W (1 - 1/2\sigma)} \hat w(0) / \hat w(k)` at ``oversampling``
 :math:`\sigma`. The same window interpolates. This is the gridding of a non-uniform FFT (Barnett, Magland and af
-Klinteberg, SIAM J. Sci. Comput. 41, 2019), without a period: charges are real, and the grid covers them and nothing else.
+Klinteberg, SIAM J. Sci. Comput. 41, 2019), without a period: charges are real, and the grid covers them and nothing
+else.
 """
 
 import dataclasses
