@@ -51,7 +51,7 @@ def cells(points: Array, width: float, most: int = 2_000_000) -> Cells:
 
     Examples
     --------
-    >>> cells(np.array([[0.9, 0, 0], [0.1, 0, 0], [0.95, 0, 0]]), 0.5).order
+    >>> cells(np.array([[0.9, 0, 0], [0.1, 0, 0], [0.95, 0, 0]]), 0.3).order
     array([1, 0, 2])
     """
     low, high = points.min(axis=0), points.max(axis=0)
