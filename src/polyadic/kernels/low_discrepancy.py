@@ -44,10 +44,17 @@ def landmarks(dimension: int) -> Array:
     return np.vstack([np.zeros((1, dimension)), faces, corners])
 
 
-def cloud(centre: Array, n: int, rng: np.random.Generator) -> Array:
-    """Return ``n`` points round a centre at distances of all scales from 1 down to 1e-3, inside of [-1, 1]^d."""
-    scale = 10 ** -rng.uniform(0, 3, (n, 1))
-    return np.clip(centre + scale * rng.uniform(-1, 1, (n, len(centre))), -1, 1)
+def cloud(centres: Array, n: int, rng: np.random.Generator) -> Array:
+    """Return ``n`` points round every centre at distances of all scales from 1 down to 1e-7, inside of [-1, 1]^d.
+
+    Half of them keep one scale for all coordinates, half draw a scale for each.
+    """
+    count, d = centres.shape
+    exponent = rng.uniform(0, 7, (count, n, d))
+    exponent[:, ::2] = exponent[:, ::2, :1]
+    points = centres[:, None] + 10**-exponent * rng.uniform(-1, 1, (count, n, d))
+    points = np.where(np.abs(points) > 1, 2 * np.sign(points) - points, points)  # reflected, not moved onto the face
+    return np.clip(points, -1, 1).reshape(-1, d)
 
 
 def climb(
@@ -55,7 +62,7 @@ def climb(
 ) -> tuple[Array, Array, Array, Array]:
     """Search from every start along the axes for larger absolute values.
 
-    In each round and for each mode, eight points on the whole line and six at distances that shrink by rounds are
+    In each round and for each mode, eight points on the whole line and six at shorter distances are
     tried, and the largest is kept.
 
     Parameters
@@ -79,7 +86,7 @@ def climb(
     for number in range(rounds):
         for mode in range(d):
             wide = -np.cos(np.pi * (np.arange(8) + rng.uniform(size=(k, 8))) / 8)
-            reach = 0.1 ** (number + 1 + np.arange(3)) * rng.uniform(0.5, 1.5, (k, 3))
+            reach = 10 ** -(rng.uniform(0, 2, (k, 3)) + 0.5 + number + np.arange(3))
             near = best[:, mode : mode + 1] + np.hstack([reach, -reach])
             candidates = np.hstack([wide, np.clip(near, -1, 1)])
             points = np.repeat(best[:, None], candidates.shape[1], axis=1)

@@ -71,8 +71,10 @@ class ModeSpace:
         """Return what interpolation at the nodes leaves of a fibre."""
         c = self.basis.coefficients(self.on_grid(fibre))
         if self.rank:
-            c = c - self.span @ self.solve(fibre(np.array(self.nodes)))
+            known = nonuniform_series.evaluate(self.name, c[:, None], np.array(self.nodes))[:, 0]
+            c = c - self.span @ self.solve(known)
         rest = np.abs(self.basis.values(c))
+        rest[np.isin(self.points, self.nodes)] = 0  # rounding there
         where = int(rest.argmax())
         return Residual(c, float(rest[where]), float(self.points[where]))
 

@@ -6,12 +6,13 @@ with :math:`P_k` the interpolation in the span of the fibres of mode k at as man
 at the tensor product of the nodes are needed; nodes are nested, so no value is asked for twice when ranks grow.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import tucker_compression
+from polyadic.kernels import nonuniform_series, tucker_compression
 from polyadic.kernels.counted_function import BudgetError, CountedFunction
 from polyadic.kernels.mode_space import ModeSpace
 from polyadic.kernels.piecewise_fibre import PiecewiseFibre, sample
@@ -24,7 +25,6 @@ FIRST_GRID = 17
 LARGEST = 2**15 + 1
 """Most points of a fibre, and most coefficients of a mode."""
 
-ALIASED = ((-1.0, 1.0, 257),)
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
 
@@ -84,15 +84,17 @@ class NestedCross:
             old = self._at_points[mode]
             self._at_points[mode] = np.vstack([old, new]) if len(old) else new
 
-    def residuals(self) -> Array:
-        """Return value minus approximation at the pool."""
+    def residuals(self, enough: float = np.inf) -> Array:
+        """Return value minus approximation at the pool; beyond one above ``enough``, the rest may be zero."""
         if not self._reduced.size:
             return self.values.copy()
-        step = max(64, 2**21 // max(1, self._reduced[0].size))
-        out = np.empty_like(self.values)
+        step = max(64, 2**22 // max(1, self._reduced[0].size))
+        out = np.zeros_like(self.values)
         for start in range(0, len(out), step):
             part = slice(start, start + step)
             out[part] = self.values[part] - contract(self._reduced, [u[part] for u in self._at_points])
+            if np.abs(out[part]).max() > enough:
+                break
         return out
 
     def grow(self, x: Array, value: float) -> bool:
@@ -179,7 +181,7 @@ class NestedCross:
         most = max(65, min(LARGEST, self.function.left // (4 * self.dimension)))
         fibre = sample(along, self.threshold, space.layout, most)
         if not self._agrees(fibre, along, x[mode], value, fresh=space.rank == 0):
-            fibre = sample(along, self.threshold, ALIASED, most)
+            fibre = sample(along, self.threshold, _graded(x[mode]), most)
         if mode not in self.unresolved:
             self._resolve(mode, fibre)
         return fibre
@@ -202,7 +204,7 @@ class NestedCross:
         previous = 0.0
         while True:
             length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
-            if length.resolved:
+            if length.resolved and self._is_series(space, fibre, size):
                 size = min(size, int(1.1 * length.length) + 6)
                 break
             if length.noisy or _hopeless(size, length, previous, self.threshold):
@@ -214,6 +216,13 @@ class NestedCross:
             self._at_points[mode] = space.at(self.points[:, mode])
             if self.core.size:
                 self._reduced = self.reduced_core()
+
+    def _is_series(self, space: ModeSpace, fibre: PiecewiseFibre, size: int) -> bool:
+        """Return whether the series of a fibre agrees with it in the middle of its pieces: a grid may miss a spike."""
+        t = np.array([(p.low + p.high) / 2 for p in fibre.pieces])
+        c = space.basis.coefficients(space.on_grid(fibre, size))
+        at = nonuniform_series.evaluate(space.name, c[:, None], t)[:, 0]
+        return bool(np.abs(at - fibre(t)).max() <= 5 * self.threshold)
 
     def expansion(self, tolerance: float) -> Expansion:
         """Return the approximation with ranks and degrees reduced by about ``tolerance`` (absolute)."""
@@ -240,6 +249,13 @@ def _hopeless(size: int, length: Length, previous: float, threshold: float) -> b
     """
     if 2 * size > LARGEST:
         return True
-    if size < 500 or length.order > 1.4 * previous + 0.2:
+    if size < 1500 or length.order > 1.4 * previous + 0.2:
         return False
     return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > LARGEST)
+
+
+def _graded(t: float) -> tuple[tuple[float, float, int], ...]:
+    """Return pieces that shrink towards t, where something was missed."""
+    steps = 8.0 ** -np.arange(1, 9)
+    edges = np.unique(np.clip(np.concatenate([[-1.0, 1.0], t - steps, t + steps]), -1, 1))
+    return tuple((float(a), float(b), FIRST_GRID) for a, b in itertools.pairwise(edges))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import tucker_compression
+from polyadic.kernels import grid_interpolation, tucker_compression
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 from polyadic.kinds import chebyshev_tucker as kind
 
@@ -90,6 +90,76 @@ class ChebyshevTucker:
         if tolerance > 0:
             expansion = expansion.compressed(tolerance * float(np.linalg.norm(expansion.core)))
         return cls(expansion, scale=_largest_value(expansion))
+
+    @classmethod
+    def from_cp(
+        cls,
+        weights: ArrayLike,
+        factors: Sequence[ArrayLike],
+        grid: Sequence[ArrayLike],
+        tolerance: float = 1e-13,
+        domain: Sequence[tuple[float, float]] | None = None,
+        degree: int | None = None,
+    ) -> Self:
+        """Return the function of a canonical tensor on a uniform grid.
+
+        Parameters
+        ----------
+        weights
+            ``(R,)``.
+        factors
+            Per mode ``(n_k, R)``: values at the points of the grid.
+        grid
+            Per mode ``(n_k,)`` uniform coordinates, cell centres for instance.
+        tolerance
+            Ranks and degrees are reduced within this share of the Frobenius norm of the coefficients.
+        domain
+            Per mode (low, high); half a cell beyond the outer points if None.
+        degree
+            Highest degree; None: as many as the columns need.
+
+        Notes
+        -----
+        Columns are interpolated locally with degree 13, then `grid_interpolation.cp_to_tucker`. The error of this
+        interpolation is not known from the grid alone, so ``error_estimate`` is NaN.
+        """
+        axes = [np.asarray(x, float) for x in grid]
+        ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
+        columns = [
+            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree)
+            for a, x, interval in zip(factors, axes, ends, strict=True)
+        ]
+        core, spans = grid_interpolation.cp_to_tucker(np.asarray(weights, float), columns, tolerance)
+        expansion = Expansion(core, tuple(spans), tuple(ends), ("chebyshev",) * len(ends))
+        return cls(expansion, scale=_largest_value(expansion))
+
+    @classmethod
+    def from_grid(
+        cls,
+        values: ArrayLike,
+        grid: Sequence[ArrayLike],
+        tolerance: float = 1e-10,
+        domain: Sequence[tuple[float, float]] | None = None,
+    ) -> Self:
+        """Return the function of values on a uniform tensor grid: interpolated, transformed, reduced by HOSVD.
+
+        Arguments as of `from_cp`. Ranks are first cut on the grid itself, so that interpolation runs over few columns.
+        The estimate compares the result with all values of the grid.
+        """
+        array = np.asarray(values, float)
+        axes = [np.asarray(x, float) for x in grid]
+        ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
+        core, columns = tucker_compression.hosvd(array, 0.1 * tolerance * float(np.linalg.norm(array)))
+        series = [
+            grid_interpolation.to_coefficients(u, x, interval, 0.1 * tolerance)
+            for u, x, interval in zip(columns, axes, ends, strict=True)
+        ]
+        found = cls.from_coefficients(core, series, ends, tolerance=0.1 * tolerance)
+        inside = [np.clip(x, *interval) for x, interval in zip(axes, ends, strict=True)]
+        scale = float(np.abs(array).max())
+        error = float(np.abs(found.on_grid(*inside) - array).max()) / (scale or 1.0)
+        message = "" if error <= tolerance else f"the largest error on the grid is {error:.1e}"
+        return dataclasses.replace(found, scale=scale, error_estimate=error, converged=not message, message=message)
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -194,6 +264,10 @@ class ChebyshevTucker:
         core = np.full((1,) * len(ones), value)
         return type(self)(dataclasses.replace(self.expansion, core=core, coefficients=tuple(ones)), abs(value), 0.0)
 
+    def renamed(self, names: Sequence[str]) -> Self:
+        """Return it with other names of the modes."""
+        return dataclasses.replace(self, names=tuple(names))
+
     def to_dataset(self, units: str = "1", coordinate_units: Sequence[str] | None = None) -> xr.Dataset:
         """Return it as a Dataset of kind `chebyshev_tucker`, lossless, with factor functions for plotting."""
         e = self.expansion
@@ -253,3 +327,8 @@ def _largest_value(expansion: Expansion) -> float:
     n = max(3, round(50_000 ** (1 / expansion.dimension)))
     axes = [from_reference(-np.cos(np.linspace(0, np.pi, n)), interval) for interval in expansion.domain]
     return float(np.abs(expansion.on_grid(axes)).max())
+
+
+def _cells(axes: Sequence[Array]) -> list[tuple[float, float]]:
+    """Return the intervals that the cells round the points of uniform grids fill."""
+    return [(float(x[0] - (x[1] - x[0]) / 2), float(x[-1] + (x[1] - x[0]) / 2)) for x in axes]
