@@ -42,7 +42,8 @@ class ParticlePotential:
     unit, factor
         The unit of the potential, and what takes charge/length to it, the relative permittivity included.
     scale
-        Root mean square of the potential at probe points: tolerances are relative to it. In the potential's unit.
+        Root mean square of the potential at probe points; of a cell, the root mean square charge over the mean spacing.
+        Tolerances are relative to it. In the potential's unit.
     """
 
     long: ChebyshevTucker
