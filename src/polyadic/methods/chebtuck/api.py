@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from polyadic.kernels import chebyshev_cross, chebyshev_full
 from polyadic.methods.chebtuck.model import ChebyshevTucker, mode_names
+from polyadic.methods.chebtuck.particle_potential import ParticlePotential, particle_potential
 
-__all__ = ["ChebyshevTucker", "chebyshev_tucker"]
+__all__ = ["ChebyshevTucker", "ParticlePotential", "chebyshev_tucker", "particle_potential"]
 
 
 def chebyshev_tucker(
