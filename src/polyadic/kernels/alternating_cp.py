@@ -7,6 +7,7 @@ and S alone updates the inner factors. Nothing else of X is ever needed, not eve
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -161,7 +162,7 @@ def sweep(
     """Return for every fit S = X^T F and the new F, and the squared norm of X where it is to be measured."""
     ranks = [one.inner[0].shape[1] for one in fits]
     edges = np.cumsum([0, *ranks])
-    spans = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
     stacked = khatri_rao([np.hstack([one.trial[q] for one in fits]) for q in range(len(rows.shape) - 1)])
     grams = [row_grams(rows, one.trial) for one in fits]
     group = np.zeros(1, np.int64) if rows.missing is None else rows.missing.group

@@ -31,6 +31,12 @@ class CP(NamedTuple):
         Whether the error settled within the iterations allowed.
     iterations
         Passes over the tensor.
+    frames
+        Input frame of each row of the time factor, where the tensor was made from traces.
+    stability
+        Mean similarity of each component to its partners in the other starts, where there were several.
+    similarity
+        Mean similarity of the components to those of each start, best start first.
     """
 
     weights: Array
@@ -38,6 +44,9 @@ class CP(NamedTuple):
     relative_error: Array
     converged: bool
     iterations: int
+    frames: NDArray[np.int64] | None = None
+    stability: Array | None = None
+    similarity: Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
