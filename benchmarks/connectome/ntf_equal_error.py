@@ -18,7 +18,7 @@ from polyadic.kernels.nonnegative_cp import nonnegative_cp
 
 try:
     import tensortools
-    from tensorly.cp_tensor import CPTensor, cp_norm
+    from tensorly.cp_tensor import CPTensor
     from tensorly.decomposition import non_negative_parafac_hals
     from tensortools.tensors import KTensor
 except ImportError as error:

@@ -17,7 +17,7 @@ class Kernel:
     Attributes
     ----------
     parts
-        Names of the signals that are compared one after the other and summed: ``rise``, ``fall``, ``change``, ``level``.
+        Signals that are compared one after the other and summed: ``rise``, ``fall``, ``change``, ``level``.
     operation
         ``min``, ``product``, ``root`` (square root of the product) or ``gaussian``.
     meaning
@@ -134,7 +134,7 @@ def binned(parts: list[Array], operation: str, first_bin: int, bins: int, width:
     return np.maximum(out, 0, out=out) if operation == "product" else out
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def _add_minima(signal: Array, first: int, width: int, out: Array) -> None:
     neurons = signal.shape[1]
     for b in range(out.shape[0]):
@@ -150,7 +150,7 @@ def _add_minima(signal: Array, first: int, width: int, out: Array) -> None:
             base += neurons - 1 - i
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def _add_products(signal: Array, first: int, width: int, out: Array) -> None:
     neurons = signal.shape[1]
     for b in range(out.shape[0]):
@@ -166,7 +166,7 @@ def _add_products(signal: Array, first: int, width: int, out: Array) -> None:
             base += neurons - 1 - i
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def _add_gaussians(signal: Array, first: int, width: int, out: Array) -> None:
     neurons = signal.shape[1]
     half = np.float32(-0.5)

@@ -171,7 +171,8 @@ def sweep(
 
     def work(chunk: int) -> tuple[Array, Array, float]:
         where = rows.chunks[chunk]
-        first, total, norm = warm[where].copy(), np.zeros((0, 0)), 0.0
+        first, norm = warm[where].copy(), 0.0
+        total: Array = np.zeros((0, 0))
         for block, values in rows.blocks(chunk):
             # Single precision where the values have it: half the memory traffic, and sums over one block only.
             columns = stacked.astype(values.dtype, copy=False) if total.size else _cast(stacked, values.dtype)
@@ -187,12 +188,14 @@ def sweep(
             norm += float(np.vdot(values, values)) if measure else 0.0
         return first, total, norm
 
-    first, total, norm = np.empty_like(warm), np.zeros((stacked.shape[0], stacked.shape[1])), 0.0
+    first: Array = np.empty_like(warm)
+    total: Array = np.zeros(stacked.shape)
+    norm = 0.0
     for chunk, (part, summed, squares) in enumerate(mapper(work, range(len(rows.chunks)))):
         first[rows.chunks[chunk]] = part
         total += summed
         norm += squares
-    results = [
+    results: list[tuple[Fit, Array, Array]] = [
         (one, np.ascontiguousarray(total[:, span]), np.ascontiguousarray(first[:, span]))
         for one, span in zip(fits, spans, strict=True)
     ]
@@ -272,7 +275,7 @@ def contract(sums: Array, factors: Sequence[Array], kept: int) -> Array:
     if not others:
         return sums
     spec = ",".join(["".join(letters) + "z", *(f"{letters[q]}z" for q in others)]) + f"->{letters[kept]}z"
-    return np.einsum(spec, sums, *(factors[q] for q in others), optimize=len(others) > 1)
+    return np.asarray(np.einsum(spec, sums, *(factors[q] for q in others), optimize=len(others) > 1))
 
 
 def pair_products(factor: Array) -> Array:

@@ -37,12 +37,12 @@ class AffinityRows:
     @property
     def bins(self) -> int:
         """Bins of every animal; frames behind the last whole one are left out."""
-        return self.parts[0].shape[1] // self.width
+        return int(self.parts[0].shape[1]) // self.width
 
     @property
     def pairs(self) -> int:
         """Pairs of neurons."""
-        neurons = self.parts[0].shape[2]
+        neurons = int(self.parts[0].shape[2])
         return neurons * (neurons - 1) // 2
 
     @property
@@ -181,16 +181,16 @@ def _model(rows: AffinityRows, one: engine.Fit, norm: float) -> CP:
     rank = one.first.shape[1]
     factors = [one.first, *one.inner]
     if rows.missing is not None:
-        seen = rows.missing.observed.reshape(-1, rows.missing.observed.shape[-1]).any(axis=0)[rows.missing.member]
+        classes = rows.missing.observed.reshape(-1, rows.missing.observed.shape[-1]).max(axis=0)
+        seen = classes[rows.missing.member]
         factors[-1] = factors[-1] * seen[:, None]
-    weights = np.ones(rank)
     if rows.per_animal:
         courses = one.first.reshape(-1, rows.bins, rank)
         norms = np.linalg.norm(courses, axis=1)
         flat = np.full(courses.shape, 1 / np.sqrt(rows.bins))
         courses = np.where(norms[:, None] > 0, courses / np.where(norms > 0, norms, 1)[:, None], flat)
         factors = [courses, norms, factors[-1]]
-    weights, unit = canonical(weights, factors)
+    weights, unit = canonical(np.ones(rank), factors)
     error = np.sqrt(np.maximum(one.errors, 0) / norm) if norm > 0 else np.zeros(1)
     frames = np.arange(rows.bins) * rows.width + (rows.width - 1) // 2
     return CP(weights, tuple(unit), error, one.converged, one.passes, frames)

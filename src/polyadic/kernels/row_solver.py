@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def descend(rows: Array, targets: Array, grams: Array, gram_of_row: NDArray[np.int64], sweeps: int) -> None:
     r"""Lower :math:`\tfrac12 x^T G x - b^T x` over :math:`x \ge 0` for every row, in place, by coordinate descent.
 

@@ -116,7 +116,7 @@ def dynamic_affinity_cp(
 def _check(values: np.ndarray, rank: int, sampling_rate: float, kernel: str, smoothing: float) -> None:
     if values.ndim != 3 or values.shape[1] < 2 or values.shape[2] < 8:
         raise ValueError(
-            f"traces must be (animal, neuron, time), 2 neurons and 8 frames at least, found {values.shape}"
+            f"traces must be (animal, neuron, time) with 2 neurons and 8 frames or more, found {values.shape}"
         )
     if kernel not in KERNELS:
         raise ValueError(f"kernel: there is none named {kernel!r}; {nearest(kernel, KERNELS)}")
