@@ -53,6 +53,9 @@ def _title(ds: xr.Dataset, component: int) -> str:
     text = f"component {component}, weight {float(ds['weight'][component]):.3g}"
     if "stability" in ds:
         text += f", stability {float(ds['stability'][component]):.2f}"
+    for name in ("dynamics", "synchrony"):
+        if f"p_{name}" in ds:
+            text += f", p {name} {float(ds[f'p_{name}'][component]):.2g}"
     return text
 
 
