@@ -1,4 +1,4 @@
-"""The method on simulated populations: planted communities and epochs found, clocks respected, surrogates calibrated."""
+"""The method on simulated populations: planted structure found, clocks respected, surrogates calibrated."""
 
 import numpy as np
 import pytest
@@ -26,10 +26,19 @@ def test_planted_communities_and_epochs_are_found(population):
     scored = evaluate(
         EvaluateConfig(), traces=population, factors=decompose(DecomposeConfig(rank=2), traces=population)
     )
-    ours = scored["value"].sel(method="connectome")
+    ours = scored["value"].sel({"method": "connectome"})
     assert float(ours.sel(metric="ami")) >= 0.7
     assert float(ours.sel(metric="epoch_iou")) >= 0.6
     assert set(scored["method"].to_numpy()) == {"connectome", "epochs_known", "naive_ntf", "window_correlation"}
+
+
+def test_the_score_sees_what_it_scores(population):
+    """Pairs in random order score by chance alone, or the scores above would mean nothing."""
+    factors = decompose(DecomposeConfig(rank=2, starts=1), traces=population)
+    order = np.random.default_rng(0).permutation(factors.sizes["pair"])
+    factors["factor_pair"] = factors["factor_pair"].copy(data=factors["factor_pair"].to_numpy()[order])
+    scored = evaluate(EvaluateConfig(baselines=False), traces=population, factors=factors)
+    assert abs(float(scored["value"].sel({"metric": "ami", "method": "connectome"}))) < 0.25
 
 
 def test_a_common_course_without_a_common_clock_is_refused(population):

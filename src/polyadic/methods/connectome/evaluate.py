@@ -41,12 +41,14 @@ def evaluate(cfg: EvaluateConfig, traces: xr.Dataset, factors: xr.Dataset) -> xr
             factors["factor_time"].to_numpy(), factors["factor_pair"].to_numpy(), factors["frame"].to_numpy()
         )
     }
+    recorded = traces["observed"].any("animal").to_numpy()
+    membership = np.where(recorded, truth["membership"].to_numpy(), -1)  # no method can place what no animal has
     active = truth["active"].any("animal").to_numpy()
     if cfg.baselines:
         found |= _baselines(traces, factors, active)
     value, error = np.zeros((2, len(found))), np.zeros((2, len(found)))
     for column, components in enumerate(found.values()):
-        for row, score in enumerate(connectomes.scores(components, truth["membership"].to_numpy(), active)):
+        for row, score in enumerate(connectomes.scores(components, membership, active)):
             value[row, column] = score.mean()
             error[row, column] = score.std(ddof=1) / np.sqrt(score.size) if score.size > 1 else np.nan
     for name, (ami, iou) in zip(found, value.T, strict=True):

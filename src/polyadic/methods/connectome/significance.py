@@ -36,7 +36,8 @@ class Recording:
 def statistics(courses: Array, pairs: Array, window: int) -> tuple[Array, Array]:
     """Return of every component how much its course changes slowly, and how uneven its pairs are.
 
-    Courses are ``(time, R)`` or ``(animal, time, R)``, pairs ``(pair, R)``. The course is averaged over ``window`` rows; both are standard deviations over means.
+    Courses are ``(time, R)`` or ``(animal, time, R)``, pairs ``(pair, R)``. Courses are averaged over ``window`` rows;
+    both are standard deviations over means.
     """
     from scipy.ndimage import uniform_filter1d
 
