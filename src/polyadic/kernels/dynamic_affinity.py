@@ -13,7 +13,7 @@ from polyadic.kernels.nonnegative_cp import CP, DenseRows
 
 Array = NDArray[np.floating]
 
-_CHUNK = 2**26  # entries of a chunk: 256 MiB of single precision
+_CHUNK = 2**27  # entries of a chunk with its margins: 512 MiB of single precision
 _STORED = 2**27  # entries up to which the smoothed tensor is kept between passes: 512 MiB
 _BLOCK = 2**18
 _GAPS = 0.05  # share of missing frames up to which a trace is interpolated; above, the neuron counts as missing
@@ -53,7 +53,7 @@ class AffinityRows:
 
     @property
     def chunks(self) -> Sequence[slice]:
-        """Rows of the chunks: as many as fit 256 MiB with their margins, never over two animals."""
+        """Rows of the chunks: as many as fit 512 MiB with their margins, never over two animals."""
         inner = int(np.prod(self.shape[1:]))
         step = max(8, min(self.bins, _CHUNK // max(inner, 1) - 2 * self._margin))
         owners = range(self.parts[0].shape[0] if self.per_animal else 1)
