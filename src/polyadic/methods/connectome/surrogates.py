@@ -72,6 +72,8 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
         out[f"p_{name}"] = ("component", found, label)
         exceeds = [str(component) for component in np.flatnonzero(found <= cfg.level)]
         progress.log(f"components that exceed surrogates without {name}: {', '.join(exceeds) or 'none'}")
+        if not exceeds:
+            progress.warn(f"that is no evidence against {name}: the test is conservative")
     return out
 
 
