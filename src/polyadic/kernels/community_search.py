@@ -11,6 +11,7 @@ from . import mixing_blocks
 from .block_hierarchy import levels_above
 from .block_model import BlockModel, multiset
 from .node_effects import KAPPA, Scaled, noise_cost, power_scale, scaled
+from .simple_graphs import log_count
 from .weighted_graph import Graph
 
 MARGIN = 8.0
@@ -66,15 +67,39 @@ def scales_of(graph: Graph) -> dict[str, Scaled]:
 
 
 def degree_cost(graph: Graph) -> float:
-    """Return the nats that name the degrees: uniform, or by their histogram, whichever is shorter."""
-    n, stubs = float(graph.size), 2.0 * graph.weight.size
+    """Return the nats that name the degrees: uniform, by histogram, log-normal or power law, whichever is shortest."""
+    return float(min(_codes_of_degrees(graph.degree.astype(float), 2.0 * graph.weight.size)) + np.log(4))
+
+
+def simple_correction(graph: Graph) -> float:
+    """Return what a degree-corrected block model overstates by counting multigraphs, in nats (negative), in one block.
+
+    Without it dense hubs would look like blocks.
+    """
+    stubs = 2.0 * graph.weight.size
+    multigraphs = gammaln(stubs + 1) - gammaln(stubs / 2 + 1) - stubs / 2 * np.log(2) - gammaln(graph.degree + 1.0).sum()
+    return float(log_count(graph.degree) - multigraphs)
+
+
+def _codes_of_degrees(degree: NDArray[np.float64], stubs: float) -> list[float]:
+    """Return the nats of the degrees under four codes; two real parameters cost ``log(n)``, the smallest degree too."""
+    n = float(degree.size)
     uniform = float(multiset(np.array(n), stubs))
     cells = stubs + n * (n + 1) / 2 - 1  # partitions of the stubs into n parts, from above
     partitions = min(
         np.pi * np.sqrt(2 * stubs / 3), float(gammaln(cells + 1) - gammaln(n) - gammaln(cells - n + 2) - gammaln(n + 1))
     )
-    histogram = gammaln(n + 1) - gammaln(np.bincount(graph.degree) + 1.0).sum()
-    return float(min(uniform, max(partitions, 0.0) + histogram) + np.log(2))
+    histogram = gammaln(n + 1) - gammaln(np.bincount(degree.astype(int)) + 1.0).sum()
+    logarithm = np.log(degree + 0.5)
+    normal = float(logarithm.sum()) + 0.5 * n * np.log(2 * np.pi * np.e * max(float(logarithm.var()), 1e-4)) + np.log(n)
+    low = max(float(degree.min()), 1.0)
+    support = np.log(np.arange(low, n))
+    steep = [
+        tau * np.log(np.maximum(degree, 1)).sum() + n * np.log(np.exp(-tau * support).sum())
+        for tau in np.arange(0.0, 5.0, 0.25)
+    ]
+    power = min(steep) + 2 * np.log(n) if degree.min() > 0 and support.size else np.inf
+    return [uniform, max(partitions, 0.0) + float(histogram), normal, float(power)]
 
 
 def nested(model: BlockModel, label: NDArray[np.int64]) -> tuple[float, list[NDArray[np.int64]]]:
@@ -178,17 +203,29 @@ def describe(graph: Graph, families: tuple[str, ...], seed: int) -> tuple[Descri
 
 
 def _block_descriptions(graph: Graph, scales: dict[str, Scaled], seed: int) -> tuple[list[Described], list[float]]:
-    found, nulls = [], []
+    """Return the best description by every block model that is allowed, and the costs of one block.
+
+    Degree correction, and weights relative to node effects, are decided by description length in one block: classes of
+    strong and weak nodes are no communities, so blocks are judged beyond what the nodes alone explain.
+    """
     one = np.zeros(graph.size, np.int64)
+    models, nulls = [], []
     for corrected in (False, True):
-        extra = degree_cost(graph) if corrected else 0.0
+        extra = degree_cost(graph) + simple_correction(graph) if corrected else 0.0
         for weights in weight_models(graph, scales):
             model = BlockModel(graph, weights.values, corrected, weights.kind)
-            label = search_blocks(model, seed)
-            cost, above = nested(model, label)
-            name = f"{'degree-corrected' if corrected else 'plain'} blocks, {weights.name} weights"
-            found.append(Described(cost + extra + weights.overhead, label, above, name))
+            models.append((model, corrected, weights, extra + weights.overhead))
             nulls.append(model.cost(one) + extra + weights.overhead)
+    _, corrected, weights, _ = models[int(np.argmin(nulls))]
+    relative = weights.name.startswith("strength")
+    found = []
+    for model, also, by, extra in models:
+        if also != corrected or by.name.startswith("strength") != relative:
+            continue
+        label = search_blocks(model, seed)
+        cost, above = nested(model, label)
+        name = f"{'degree-corrected' if corrected else 'plain'} blocks, {by.name} weights"
+        found.append(Described(cost + extra, label, above, name))
     return found, nulls
 
 

@@ -1,11 +1,12 @@
 r"""Communities by constant mixing: every node spends about one share of its links inside its community.
 
-Topology, given the degrees :math:`k`, :math:`e_r=\sum_{i\in r}k_i` and :math:`E` edges, is Poisson with
+The sampler's topology, given the degrees :math:`k`, :math:`e_r=\sum_{i\in r}k_i` and :math:`E` edges, is Poisson with
 
 .. math:: \lambda_{ij} = (1-\mu) k_i k_j / e_r \ \text{(both in } r),\qquad
           \lambda_{ij} = \mu E k_i k_j / \Omega \ \text{(else)},\qquad \Omega = \sum_{r<s} e_r e_s,
 
-where :math:`\mu` takes its best value: one parameter instead of B(B+1)/2. It is assortative or the reverse. The weights have
+where :math:`\mu` takes its best value: one parameter instead of B(B+1)/2. It is assortative or the reverse. The description
+length (`topology`) counts simple graphs exactly, which matters where hubs are dense. The weights have
 node effects of two sides (`polyadic.kernels.node_effects`): what a node gives inside and what it gives outside.
 ``plain`` topology (dense graphs) has two densities instead, ignoring degrees. The sampler draws the label of a node with its
 own two effects integrated out and the others' held, then its effects; temperatures anneal it.
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from .node_effects import evidence
+from .simple_graphs import log_count
 from .weighted_graph import Graph
 
 
@@ -234,17 +236,23 @@ def partition_cost(sizes: NDArray[np.int64]) -> float:
 
 
 def topology(graph: Graph, label: NDArray[np.int64], plain: bool) -> float:
-    """Return the nats of the edges given the labels (and the degrees unless ``plain``)."""
-    edges, n = float(graph.weight.size), float(graph.size)
-    if edges == 0:
-        return 0.0
+    """Return the nats of the edges given the labels (and the degrees unless ``plain``).
+
+    Given the degrees, the internal degrees are named as a random share of each node's, then the internal and the external
+    edges are one of all simple graphs with these degrees.
+    """
     same = label[graph.pairs[0]] == label[graph.pairs[1]]
-    inner = np.bincount(label[graph.pairs[0]], same, int(label.max()) + 1)
-    mass = np.bincount(label, None if plain else graph.degree).astype(float)
-    cost = sum(_group(plain, m, i) for m, i in zip(mass, inner, strict=True))
-    cost += _shares(plain, inner.sum(), edges, (mass**2).sum(), n)
+    edges, inner = float(same.size), float(same.sum())
     if plain:
-        return float(cost + math.log(edges + 1.0))
-    degree_terms = gammaln(graph.degree + 1.0).sum()
-    # The number of edges is given: the Poisson total of mean E is divided out.
-    return float(cost + edges - degree_terms - 0.5 * math.log(2 * math.pi * edges))
+        cells = float((np.bincount(label) ** 2).sum())
+        return float(_shares(True, inner, edges, cells, float(graph.size))) + math.log(edges + 1.0)
+    inside = np.bincount(graph.pairs[:, same].ravel(), minlength=graph.size)
+    outside = graph.degree - inside
+    chosen = _log_choose(graph.degree, inside).sum()
+    named = float(_log_choose(np.array(2 * edges), np.array(2 * inner)) - chosen)
+    mates = label[:, None] == label
+    return named + log_count(inside, mates) + log_count(outside, ~mates)
+
+
+def _log_choose(total: NDArray[np.number], part: NDArray[np.number]) -> NDArray[np.float64]:
+    return np.asarray(gammaln(total + 1.0) - gammaln(part + 1.0) - gammaln(total - part + 1.0))

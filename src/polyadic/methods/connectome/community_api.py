@@ -119,7 +119,7 @@ def _modularity(graph: Any, model: str, seed: int) -> Communities:
     from sknetwork.clustering import Leiden, Louvain
 
     from polyadic.kernels.block_model import BlockModel
-    from polyadic.kernels.community_search import degree_cost
+    from polyadic.kernels.community_search import degree_cost, simple_correction
 
     n = graph.size
     if graph.weight.size == 0:
@@ -128,6 +128,6 @@ def _modularity(graph: Any, model: str, seed: int) -> Communities:
     algorithm = Louvain(random_state=seed) if model == "louvain" else Leiden(random_state=seed)
     label = np.unique(algorithm.fit_predict(matrix), return_inverse=True)[1].astype(np.int64)
     blocks = BlockModel(graph, graph.weight, True, 1)
-    extra = degree_cost(graph)
+    extra = degree_cost(graph) + simple_correction(graph)
     one = blocks.cost(np.zeros(n, np.int64)) + extra
     return _result(label, [], blocks.cost(label) + extra, f"{model}, modularity", one)
