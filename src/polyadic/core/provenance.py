@@ -83,8 +83,12 @@ def content_hash(groups: Mapping[str, xr.Dataset]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes; of a folder: of the names and hashes of its files."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for inner in sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(f"{inner.relative_to(path).as_posix()} {file_hash(inner)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)

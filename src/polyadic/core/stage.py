@@ -84,7 +84,10 @@ class Stage(Generic[C]):
         return out
 
     def _sources(self, files: Sequence[Path], inputs: Mapping[str, Any]) -> dict[str, Any]:
-        sources: dict[str, Any] = {path.name: provenance.file_hash(path) for path in files}
+        names = [path.name for path in files]
+        if len(set(names)) < len(names):  # F.npy of several folders: numbered, because paths are of this machine
+            names = [f"{number} {name}" for number, name in enumerate(names)]
+        sources: dict[str, Any] = {name: provenance.file_hash(path) for name, path in zip(names, files, strict=True)}
         for name, accepted in self.inputs.items():
             if accepted.many:
                 sources |= {f"{name}[{number}]": data.attrs for number, data in enumerate(inputs[name])}
