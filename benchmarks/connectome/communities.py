@@ -4,11 +4,13 @@
 
 Adjusted mutual information of the level that the model itself picks, single edges, no oracle; graphs of one planted
 community do not count. Peers: Louvain and Leiden of scikit-network, weighted and unweighted; igraph and leidenalg are
-optional. ``ceiling`` is the planted partition where its constant-mixing description is shorter than that of one block, 0
+optional. ``ceiling`` is the planted partition where its constant-mixing description is shorter than that of one
+block, 0
 where it is not: what a perfect search under that model could reach. CPU seconds are per graph, warm.
 """
 
 import argparse
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +22,9 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import polyadic
 import weighted_lfr
+
+import polyadic
 from polyadic.kernels import community_search, mixing_blocks, weighted_graph
 
 Finder = Callable[[NDArray[np.float64]], NDArray[np.int64]]
@@ -46,6 +49,7 @@ def leiden_peer(weighted: bool) -> Finder | None:
     return find
 
 
+@functools.cache
 def finders() -> dict[str, Finder]:
     found: dict[str, Finder | None] = {
         "polyadic auto": lambda w: polyadic.communities(w).membership,
@@ -88,7 +92,9 @@ def lfr(first: int, last: int) -> None:
             rows[name].append(float(np.mean(values)))
     print(f"{'':22}" + "".join(f"{c:>9}" for c in weighted_lfr.CONFIGURATIONS) + "     mean  CPU s")
     for name, values in rows.items():
-        print(f"{name:22}" + "".join(f"{v:9.2f}" for v in values) + f"{np.mean(values):9.3f}{seconds[name] / graphs:7.2f}")
+        print(
+            f"{name:22}" + "".join(f"{v:9.2f}" for v in values) + f"{np.mean(values):9.3f}{seconds[name] / graphs:7.2f}"
+        )
 
 
 def null_graphs(count: int) -> Iterator[NDArray[np.float64]]:

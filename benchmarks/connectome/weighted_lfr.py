@@ -1,8 +1,11 @@
+# ruff: noqa: NPY002  (compiled loops draw from their own seeded stream)
 """Weighted LFR benchmark graphs (Lancichinetti and Fortunato 2009, Phys. Rev. E 80, 016118).
 
 Degrees follow a power law, community sizes another one; every node spends the share ``mut`` of its degree and the share
-``muw`` of its strength ``degree ** beta`` outside its community. Written from the paper: internal and external edges are
-random at given degrees (greedy start, then double edge swaps), weights are relaxed node by node until strengths are met.
+``muw`` of its strength ``degree ** beta`` outside its community. Written from the paper: internal and external edges
+are
+random at given degrees (greedy start, then double edge swaps), weights are relaxed node by node until strengths are
+met.
 
     PYTHONPATH=src python benchmarks/connectome/weighted_lfr.py      # shapes of the nine configurations
 """
@@ -82,9 +85,8 @@ def assign(rng: np.random.Generator, internal: NDArray[np.int64], sizes: list[in
 
 
 @njit(cache=True)
-def _wire(edges, left, label, inside, seed):  # type: ignore[no-untyped-def]
-    """Join stubs ``left`` between nodes of one community (or of different ones), then shuffle by edge swaps."""
-    np.random.seed(seed)
+def _start(edges, left, label, inside):  # type: ignore[no-untyped-def]
+    """Join the node with most stubs left to those with most, until none is left."""
     n = left.size
     while True:
         node = np.argmax(left)
@@ -98,15 +100,21 @@ def _wire(edges, left, label, inside, seed):  # type: ignore[no-untyped-def]
                 left[node] -= 1
                 left[other] -= 1
         left[node] = 0
+
+
+@njit(cache=True)
+def _wire(edges, left, label, inside, seed):  # type: ignore[no-untyped-def]
+    """Join stubs ``left`` between nodes of one community (or of different ones), then shuffle by edge swaps."""
+    np.random.seed(seed)
+    _start(edges, left, label, inside)
     ends = np.argwhere(np.triu(edges))
     for _ in range(20 * ends.shape[0]):
         p, q = np.random.randint(ends.shape[0]), np.random.randint(ends.shape[0])
         a, b, c, d = ends[p, 0], ends[p, 1], ends[q, 0], ends[q, 1]
         if np.random.random() < 0.5:
             c, d = d, c
-        if a == c or a == d or b == c or b == d or edges[a, d] or edges[c, b]:
-            continue
-        if (label[a] == label[d]) != inside or (label[c] == label[b]) != inside:
+        wrong = (label[a] == label[d]) != inside or (label[c] == label[b]) != inside
+        if wrong or len({a, b, c, d}) < 4 or edges[a, d] or edges[c, b]:
             continue
         edges[a, b] = edges[b, a] = edges[c, d] = edges[d, c] = False
         edges[a, d] = edges[d, a] = edges[c, b] = edges[b, c] = True
@@ -115,7 +123,7 @@ def _wire(edges, left, label, inside, seed):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _shift(weights, edges, label, have, node, change):  # type: ignore[no-untyped-def]
-    """Add ``change[0]`` to a node's internal weights and ``change[1]`` to its external ones where they stay positive."""
+    """Add ``change`` to a node's internal and external weights where they stay positive."""
     for other in range(label.size):
         if edges[node, other]:
             side = 0 if label[other] == label[node] else 1

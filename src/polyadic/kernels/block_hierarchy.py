@@ -1,7 +1,8 @@
 r"""Levels above a block model: the edge counts of one level are a multigraph that the next level describes.
 
 Level by level the multigraph of B nodes is grouped into C < B blocks; its cost is
-:math:`\sum_{R<S}\ln\!\left(\!\binom{n_Rn_S}{e_{RS}}\!\right)+\sum_R\ln\!\left(\!\binom{n_R(n_R+1)/2}{e_{RR}}\!\right)` plus the
+:math:`\sum_{R<S}\ln\!\left(\!\binom{n_Rn_S}{e_{RS}}\!\right)
++\sum_R\ln\!\left(\!\binom{n_R(n_R+1)/2}{e_{RR}}\!\right)` plus the
 partition, and the last level has a flat prior (Peixoto 2014, Phys. Rev. X 4, 011047).
 """
 

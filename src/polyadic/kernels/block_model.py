@@ -1,11 +1,13 @@
+# ruff: noqa: NPY002  (compiled loops draw from their own seeded stream)
 r"""Stochastic block models of weighted graphs: description length in nats, exact changes, agglomerative search.
 
 Topology: microcanonical degree-corrected (multigraph, degrees given; Peixoto 2017, Phys. Rev. E 95, 012317) or plain
-(:math:`\ln\binom{n_{rs}}{e_{rs}}` a block pair). Weights given the block pair: exponential with a gamma prior, or normal on a
-scale with a normal-inverse-gamma prior, both integrated out. ``model`` is the tuple ``corrected``, ``kind`` (0 none, 1
-exponential, 2 normal), ``prior`` (scale), ``factorial`` and ``half`` (tables of ln k! and ln Gamma((k + 1) / 2)), ``by_blocks``
-(cost of B blocks and their edge counts). ``state`` is ``stats`` (3, B, B): edges, sums and squares of values by block pair,
-``sizes`` and ``mass`` (degree sums) by block. Labels are 0 .. B - 1.
+(:math:`\ln\binom{n_{rs}}{e_{rs}}` a block pair). Weights given the block pair: exponential with a gamma prior, or normal
+on a scale with a normal-inverse-gamma prior, both integrated out. ``model`` is the tuple ``corrected``, ``kind`` (0 none, 1
+exponential, 2 normal), ``prior`` (scale), ``factorial`` and ``half`` (tables of ln k! and ln Gamma((k + 1) / 2)),
+``by_blocks``
+(cost of B blocks and their edge counts). ``state`` is ``stats`` (3, B, B): edges, sums and squares of values by
+block pair, ``sizes`` and ``mass`` (degree sums) by block. Labels are 0 .. B - 1.
 """
 
 import math
@@ -100,6 +102,16 @@ def _local(model, state, r, s):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _offer(k, blocks, label, near):  # type: ignore[no-untyped-def]
+    """Return the k-th block to try: each of a few, or one of random neighbours', or any."""
+    if blocks <= 8:
+        return k
+    if k < 3 and near.size > 0:
+        return label[near[np.random.randint(near.size)]]
+    return np.random.randint(blocks)
+
+
+@njit(cache=True)
 def _sweep(model, graph, y, label, state, order, allowed):  # type: ignore[no-untyped-def]
     """Move every node to the best block it is offered; return the number of moves. No block is emptied."""
     starts, ends, _ = graph
@@ -112,13 +124,8 @@ def _sweep(model, graph, y, label, state, order, allowed):  # type: ignore[no-un
         degree = starts[node + 1] - starts[node]
         _links(graph, y, label, node, links)
         best, gain = old, -1e-9
-        tries = blocks if blocks <= 8 else 5
-        for k in range(tries):
-            new = k
-            if blocks > 8:
-                new = np.random.randint(blocks)
-                if k < 3 and degree > 0:
-                    new = label[ends[starts[node] + np.random.randint(degree)]]
+        for k in range(blocks if blocks <= 8 else 5):
+            new = _offer(k, blocks, label, ends[starts[node] : starts[node + 1]])
             if new == old or not allowed[new] or not allowed[old]:
                 continue
             before = _local(model, state, old, new)
@@ -141,7 +148,7 @@ def _merge_change(model, state, r, s):  # type: ignore[no-untyped-def]
     joined = sizes[r] + sizes[s]
     cost = _block(model, joined, mass[r] + mass[s]) - _local(model, state, r, s)
     for t in range(sizes.size):
-        if t == r or t == s:
+        if t in (r, s):
             continue
         a, b, c = stats[0, r, t] + stats[0, s, t], stats[1, r, t] + stats[1, s, t], stats[2, r, t] + stats[2, s, t]
         cost += _pair(model, a, b, c, joined * sizes[t], False)

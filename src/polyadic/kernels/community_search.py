@@ -15,7 +15,8 @@ from .simple_graphs import log_count
 from .weighted_graph import Graph
 
 MARGIN = 8.0
-"""Nats by which several blocks must beat one: the choice among the models and the greed of the search are paid by it."""
+"""Nats by which several blocks must beat one: the choice among the models and the greed of the search are paid by
+it."""
 
 _POWERS = {"strength log-normal": 0.0, "strength cube-root": 1 / 3}
 
@@ -77,7 +78,9 @@ def simple_correction(graph: Graph) -> float:
     Without it dense hubs would look like blocks.
     """
     stubs = 2.0 * graph.weight.size
-    multigraphs = gammaln(stubs + 1) - gammaln(stubs / 2 + 1) - stubs / 2 * np.log(2) - gammaln(graph.degree + 1.0).sum()
+    multigraphs = (
+        gammaln(stubs + 1) - gammaln(stubs / 2 + 1) - stubs / 2 * np.log(2) - gammaln(graph.degree + 1.0).sum()
+    )
     return float(log_count(graph.degree) - multigraphs)
 
 
@@ -91,7 +94,7 @@ def _codes_of_degrees(degree: NDArray[np.float64], stubs: float) -> list[float]:
     )
     histogram = gammaln(n + 1) - gammaln(np.bincount(degree.astype(int)) + 1.0).sum()
     logarithm = np.log(degree + 0.5)
-    normal = float(logarithm.sum()) + 0.5 * n * np.log(2 * np.pi * np.e * max(float(logarithm.var()), 1e-4)) + np.log(n)
+    normal = float(logarithm.sum()) + 0.5 * n * (1 + np.log(2 * np.pi * max(float(logarithm.var()), 1e-4))) + np.log(n)
     low = max(float(degree.min()), 1.0)
     support = np.log(np.arange(low, n))
     steep = [

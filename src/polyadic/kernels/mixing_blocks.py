@@ -1,3 +1,4 @@
+# ruff: noqa: NPY002  (compiled loops draw from their own seeded stream)
 r"""Communities by constant mixing: every node spends about one share of its links inside its community.
 
 The sampler's topology, given the degrees :math:`k`, :math:`e_r=\sum_{i\in r}k_i` and :math:`E` edges, is Poisson with
@@ -5,10 +6,12 @@ The sampler's topology, given the degrees :math:`k`, :math:`e_r=\sum_{i\in r}k_i
 .. math:: \lambda_{ij} = (1-\mu) k_i k_j / e_r \ \text{(both in } r),\qquad
           \lambda_{ij} = \mu E k_i k_j / \Omega \ \text{(else)},\qquad \Omega = \sum_{r<s} e_r e_s,
 
-where :math:`\mu` takes its best value: one parameter instead of B(B+1)/2. It is assortative or the reverse. The description
+where :math:`\mu` takes its best value: one parameter instead of B(B+1)/2. It is assortative or the reverse. The
+description
 length (`topology`) counts simple graphs exactly, which matters where hubs are dense. The weights have
 node effects of two sides (`polyadic.kernels.node_effects`): what a node gives inside and what it gives outside.
-``plain`` topology (dense graphs) has two densities instead, ignoring degrees. The sampler draws the label of a node with its
+``plain`` topology (dense graphs) has two densities instead, ignoring degrees. The sampler draws the label of a node
+with its
 own two effects integrated out and the others' held, then its effects; temperatures anneal it.
 """
 
@@ -16,7 +19,7 @@ import math
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from .node_effects import evidence
@@ -152,7 +155,7 @@ def _spreads(graph, y, label, effect, mean, noise, spread, scale):  # type: igno
 def _anneal(graph, y, label, temperatures, groups, plain, seed):  # type: ignore[no-untyped-def]
     """Change ``label`` in place by one Gibbs sweep a temperature."""
     np.random.seed(seed)
-    starts, ends, edge = graph
+    starts, ends, _ = graph
     n, edges = label.size, float(y.size)
     count, total, inner = np.zeros(groups), np.zeros(groups), np.zeros(groups)
     mass = np.ones(n) if plain else (starts[1:] - starts[:-1]).astype(np.float64)
@@ -238,7 +241,8 @@ def partition_cost(sizes: NDArray[np.int64]) -> float:
 def topology(graph: Graph, label: NDArray[np.int64], plain: bool) -> float:
     """Return the nats of the edges given the labels (and the degrees unless ``plain``).
 
-    Given the degrees, the internal degrees are named as a random share of each node's, then the internal and the external
+    Given the degrees, the internal degrees are named as a random share of each node's, then the internal and the
+    external
     edges are one of all simple graphs with these degrees.
     """
     same = label[graph.pairs[0]] == label[graph.pairs[1]]
@@ -249,10 +253,11 @@ def topology(graph: Graph, label: NDArray[np.int64], plain: bool) -> float:
     inside = np.bincount(graph.pairs[:, same].ravel(), minlength=graph.size)
     outside = graph.degree - inside
     chosen = _log_choose(graph.degree, inside).sum()
-    named = float(_log_choose(np.array(2 * edges), np.array(2 * inner)) - chosen)
+    named = float(_log_choose(2 * edges, 2 * inner) - chosen)
     mates = label[:, None] == label
     return named + log_count(inside, mates) + log_count(outside, ~mates)
 
 
-def _log_choose(total: NDArray[np.number], part: NDArray[np.number]) -> NDArray[np.float64]:
-    return np.asarray(gammaln(total + 1.0) - gammaln(part + 1.0) - gammaln(total - part + 1.0))
+def _log_choose(total: ArrayLike, part: ArrayLike) -> NDArray[np.float64]:
+    n, k = np.asarray(total, float), np.asarray(part, float)
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

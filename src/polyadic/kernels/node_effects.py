@@ -85,9 +85,7 @@ def scaled(pairs: NDArray[np.int64], weight: NDArray[np.float64], size: int, pow
     return Scaled(y, effects, cost, jacobian)
 
 
-def _interaction(
-    pairs: NDArray[np.int64], effects: NDArray[np.float64], y: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _interaction(pairs: NDArray[np.int64], effects: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the part of ``y`` that products of the node effects explain beyond their sum."""
     spread = float(effects.std())
     if spread < 1e-9:

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 def log_count(degree: NDArray[np.int64], allowed: NDArray[np.bool_] | None = None) -> float:
     r"""Return the approximate log of the number of simple graphs with these degrees.
 
-    The graph of maximal entropy with these expected degrees has :math:`p_{ij} = x_i x_j / (1 + x_i x_j)`; its entropy less
-    :math:`\tfrac12\sum_i\ln 2\pi\sigma_i^2`, :math:`\sigma_i^2=\sum_j p_{ij}(1-p_{ij})`, counts the graphs that meet the
+    The graph of maximal entropy with these expected degrees has :math:`p_{ij} = x_i x_j / (1 + x_i x_j)`; its entropy
+    less
+    :math:`\tfrac12\sum_i\ln 2\pi\sigma_i^2`, :math:`\sigma_i^2=\sum_j p_{ij}(1-p_{ij})`, counts the graphs that meet
+    the
     degrees exactly (Anand and Bianconi 2009, Phys. Rev. E 80, 045102).
 
     Parameters

@@ -71,7 +71,9 @@ def dataset(
 
     ds = xr.Dataset(coords={"model": ("component", np.array(models), {"long_name": "chosen model"})})
     ds["membership"] = variable(("component", "level", "neuron"), labels, "1", "community of the neuron")
-    ds["probability"] = variable(("component", "neuron"), np.asarray(probability, float), "1", "share of agreeing starts")
+    ds["probability"] = variable(
+        ("component", "neuron"), np.asarray(probability, float), "1", "share of agreeing starts"
+    )
     ds["weights"] = variable(("component", "neuron", "partner"), w, "1", "weight between two neurons")
     ds["connectivity"] = (("component", "community", "other"), connectivity(w, labels[:, 0]), one)
     ds["connectivity"].attrs["long_name"] = "mean weight between two communities"

@@ -40,7 +40,9 @@ def brute_force(w, label, corrected):
     coded = edges if corrected else min(edges, n * (n - 1) // 2 - edges)
     cost += multiset(np.array(blocks * (blocks + 1) / 2), coded)
     for r, s in itertools.combinations_with_replacement(range(blocks), 2):
-        values = [w[i, j] for i, j in itertools.combinations(range(n), 2) if {label[i], label[j]} == {r, s} and w[i, j] > 0]
+        values = [
+            w[i, j] for i, j in itertools.combinations(range(n), 2) if {label[i], label[j]} == {r, s} and w[i, j] > 0
+        ]
         m, cells = len(values), sizes[r] * (sizes[r] - 1) / 2 if r == s else sizes[r] * sizes[s]
         if corrected:
             cost -= gammaln(m + 1) + (m * np.log(2) if r == s else 0)
@@ -149,7 +151,9 @@ def test_scaling_all_weights_changes_no_membership():
     np.testing.assert_array_equal(communities(w).membership, communities(1024 * w).membership)
 
 
-@pytest.mark.parametrize("weights", [np.zeros((5, 5)), np.ones((1, 1)), np.ones((6, 6))], ids=["no edge", "a node", "equal"])
+@pytest.mark.parametrize(
+    "weights", [np.zeros((5, 5)), np.ones((1, 1)), np.ones((6, 6))], ids=["no edge", "a node", "equal"]
+)
 def test_degenerate_graphs_are_one_block(weights):
     assert communities(weights).membership.max() == 0
 
@@ -169,7 +173,7 @@ def test_bad_weights_are_refused_with_what_was_found(weights, message):
 
 
 def test_unknown_model_is_refused():
-    with pytest.raises(ValueError, match="model must be one of auto, .* found 'spectral'"):
+    with pytest.raises(ValueError, match=r"model must be one of auto, .* found 'spectral'"):
         communities(np.ones((3, 3)), model="spectral")
 
 

@@ -57,7 +57,9 @@ def pair_graphs(factors: xr.Dataset) -> Any:
     import numpy as np
 
     if "factor_pair" not in factors or factors["factor_pair"].dims != ("pair", "component"):
-        raise InputError("factors: communities need 'factor_pair' (pair, component) of one replicate; choose a replicate")
+        raise InputError(
+            "factors: communities need 'factor_pair' (pair, component) of one replicate; choose a replicate"
+        )
     pair = factors["factor_pair"].to_numpy()
     n = round((1 + (1 + 8 * pair.shape[0]) ** 0.5) / 2)
     if n * (n - 1) // 2 != pair.shape[0]:

@@ -42,9 +42,12 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     weights
         (n, n) symmetric, non-negative; exact zeros are absent edges, the diagonal is ignored. Dense matrices are fine.
     model
-        ``"auto"`` compares all statistical models; ``"blocks"`` only nested stochastic block models (degree-corrected or
-        not; exponential, log-normal, or log-normal and cube-root weights relative to node effects); ``"mixing"`` only the
-        constant-mixing model; ``"louvain"`` and ``"leiden"`` are fast modularity heuristics without a test of structure.
+        ``"auto"`` compares all statistical models; ``"blocks"`` only nested stochastic block models (degree-corrected
+        or
+        not; exponential, log-normal, or log-normal and cube-root weights relative to node effects); ``"mixing"`` only
+        the
+        constant-mixing model; ``"louvain"`` and ``"leiden"`` are fast modularity heuristics without a test of
+        structure.
     seed
         Seed of the search: equal input and seed give equal output.
 
@@ -59,8 +62,9 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
 
     Notes
     -----
-    About two CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. See Peixoto, Phys. Rev. E
-    95, 012317 (2017) and Phys. Rev. E 97, 012306 (2018) for nested weighted block models; the constant-mixing model is ours.
+    About two CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. See Peixoto, Phys.
+    Rev. E 95, 012317 (2017) and Phys. Rev. E 97, 012306 (2018) for nested weighted block models; the
+    constant-mixing model is ours.
 
     Examples
     --------
