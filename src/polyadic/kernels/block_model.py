@@ -1,13 +1,13 @@
 # ruff: noqa: NPY002  (compiled loops draw from their own seeded stream)
 r"""Stochastic block models of weighted graphs: description length in nats, exact changes, agglomerative search.
 
-Topology: microcanonical degree-corrected (multigraph, degrees given; Peixoto 2017, Phys. Rev. E 95, 012317) or plain
-(:math:`\ln\binom{n_{rs}}{e_{rs}}` a block pair). Weights given the block pair: exponential with a gamma prior, or normal
-on a scale with a normal-inverse-gamma prior, both integrated out. ``model`` is the tuple ``corrected``, ``kind`` (0 none, 1
-exponential, 2 normal), ``prior`` (scale), ``factorial`` and ``half`` (tables of ln k! and ln Gamma((k + 1) / 2)),
-``by_blocks``
-(cost of B blocks and their edge counts). ``state`` is ``stats`` (3, B, B): edges, sums and squares of values by
-block pair, ``sizes`` and ``mass`` (degree sums) by block. Labels are 0 .. B - 1.
+Topology: microcanonical degree-corrected (multigraph, degrees given; Peixoto 2017, Phys. Rev. E 95, 012317) or
+plain (:math:`\ln\binom{n_{rs}}{e_{rs}}` a block pair). Weights given the block pair: exponential with a gamma
+prior, or normal on a scale with a normal-inverse-gamma prior, both integrated out. ``model`` is the tuple
+``corrected``, ``kind`` (0 none, 1 exponential, 2 normal), ``prior`` (scale), ``factorial`` and ``half`` (tables of
+ln k! and ln Gamma((k + 1) / 2)), ``by_blocks`` (cost of B blocks and their edge counts). ``state`` is ``stats`` (3,
+B, B): edges, sums and squares of values by block pair, ``sizes`` and ``mass`` (degree sums) by block. Labels are 0
+.. B - 1.
 """
 
 import math
