@@ -15,7 +15,7 @@ METHOD = Card(
         "figures/comparison.svg",
         "figures/rank.svg",
     ),
-    exports=("nonnegative_cp", "dynamic_affinity_cp", "CP"),
+    exports=("nonnegative_cp", "dynamic_affinity_cp", "CP", "communities", "Communities"),
     reads="traces",
     paper="L. Dyballa et al., Dynamic functional connectomes by tensor factorisation, ICLR 2024",
     url="https://arxiv.org/abs/2402.14102",

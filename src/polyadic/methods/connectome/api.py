@@ -10,6 +10,8 @@ from polyadic.core.parallel import one_thread_each, ordered_map
 from polyadic.kernels import nonnegative_cp as dense
 from polyadic.kernels.affinity import KERNELS
 from polyadic.kernels.dynamic_affinity import affinity_rows, decompose
+from polyadic.methods.connectome.community_api import Communities as Communities
+from polyadic.methods.connectome.community_api import communities as communities
 
 
 class CP(dense.CP):
