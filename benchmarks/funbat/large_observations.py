@@ -1,11 +1,11 @@
 """A network of stations with N daily values, written as chunks: what the workflow's scale is measured on.
 
-``python benchmarks/funbat/large_observations.py 10000000 resources/large.nc`` writes a file of kind `observations`; then
-``python benchmarks/funbat/large_stages.py resources/large.nc results/large`` runs the stages on it.
+``python benchmarks/funbat/large_observations.py 10000000 large.nc`` writes a file of kind `observations`; then
+``python benchmarks/funbat/large_stages.py large.nc results/large`` runs the stages on it.
 
 The field is a season, a lapse rate and three products of functions of place and time, with noise of 1 K; 400 stations,
 at 250 of which there is a value at each time, so that unique indexes grow with N in time alone (40,000 for 1e7). With a
-third argument the number of times is fixed and the stations a day grow instead, at fixed unique indexes (see growth.py).
+third argument the number of times is fixed and the stations a day grow instead, at fixed unique indexes.
 """
 
 import sys
@@ -44,7 +44,9 @@ def weather(times: int) -> np.ndarray:
     return out
 
 
-def block(number: int, times: int, present: int, place: dict[str, np.ndarray], ways: np.ndarray) -> dict[str, np.ndarray]:
+def block(
+    number: int, times: int, present: int, place: dict[str, np.ndarray], ways: np.ndarray
+) -> dict[str, np.ndarray]:
     """Return the columns of the rows of one block of times: the same for every order of blocks."""
     rng = np.random.default_rng([SEED, 2, number])
     days = np.arange(number * TIMES_A_BLOCK, min((number + 1) * TIMES_A_BLOCK, times))
@@ -67,12 +69,10 @@ def observations(count: int, times: int = 0) -> xr.Dataset:
     numbers = range(-(-times // TIMES_A_BLOCK))
     rows = [(min((n + 1) * TIMES_A_BLOCK, times) - n * TIMES_A_BLOCK) * present for n in numbers]
     # Dates and station numbers are small beside float64 columns and are made at once; values stream.
-    index = np.concatenate(
-        list(ordered_map(lambda n: block(n, times, present, place, ways)["station_index"], numbers))
-    )
+    index = np.concatenate(list(ordered_map(lambda n: block(n, times, present, place, ways)["station_index"], numbers)))
     day = np.repeat(np.arange(times, dtype=np.int32), present)
 
-    def values(n: int, name: str):  # noqa: ANN202
+    def values(n: int, name: str):
         return block(n, times, present, place, ways)[name]
 
     import dask

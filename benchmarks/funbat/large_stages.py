@@ -1,13 +1,12 @@
-"""Run split, fit, predict, baselines, evaluate, stations and the plots on one file of observations, one process a stage.
+"""Run split, fit, predict, baselines, evaluate, stations and plots on a file of observations, one process a stage.
 
-``python benchmarks/funbat/large_stages.py resources/large.nc results/large [--only split,fit] [--threads 2]
+``python benchmarks/funbat/large_stages.py large.nc results/large [--only split,fit] [--threads 2]
 [--set fit.residual=none ...]`` prints, for each stage, CPU s, elapsed s and peak memory. See large_observations.py.
 """
 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
