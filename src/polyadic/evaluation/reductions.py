@@ -54,7 +54,7 @@ def clusters_of(labels: Sequence[ArrayLike], rows: int) -> Clusters:
 
 
 def _numbered(label: NDArray[np.generic]) -> Codes:
-    return np.unique(label, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return np.asarray(np.unique(label, return_inverse=True)[1].reshape(-1), np.int64)
 
 
 def means_and_errors(

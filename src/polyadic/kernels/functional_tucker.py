@@ -249,6 +249,7 @@ def fit(
     trial = min(TRIAL, options.max_iterations) if len(starts) > 1 else 0
     runs = [_begin(form, priors, data, start) for start in starts]
     for work in runs:
+        work.weight = runs[0].weight  # equal, and replaced where it changes: many entries are heavy
         _sweeps(work, form, data, range(trial), -np.inf)
     work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
     resumed = CHOICE + 2 if starts[0].log_parameters is not None else 0

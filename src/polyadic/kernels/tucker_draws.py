@@ -90,5 +90,5 @@ def _asked(model: TuckerModel, X: Array, k: int) -> tuple[Array, Index, Index]:
 def training_points(state: Posterior) -> Array:
     """Return the coordinates and covariates (D, columns) of the unique indexes that a mode was fitted to."""
     if isinstance(state, AxisPosterior):
-        return state.knots[:, None]
+        return np.asarray(state.knots[:, None])
     return np.c_[state.points.coordinates, state.points.covariates]

@@ -115,7 +115,8 @@ def _by_method(
     if "method" not in mean.dims:
         return [("model", truth, taken(mean, rows), taken(variance, rows))]
     methods = [str(m) for m in ds["method"].to_numpy()][: 1 if only_first else None]
-    return [(m, truth, *(taken(a.sel({"method": m}), rows) for a in (mean, variance))) for m in methods]
+    found = [[taken(array.sel({"method": m}), rows) for m in methods] for array in (mean, variance)]
+    return [(m, truth, a, b) for m, a, b in zip(methods, *found, strict=True)]
 
 
 FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {

@@ -75,19 +75,21 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
     target = kind.values(observations)[0]
     train = kind.where_split(observations, "train").load()
     columns = columns_of(train, cfg.modes, cfg.kernels, cfg.covariates)
+    rows, table, values = train.sizes["obs"], columns.matrix(train), train[target].to_numpy().astype(np.float64)
+    train = train.isel(obs=slice(0, 0)).copy(deep=True)  # types and attributes: of many rows the columns would be big
     model = FunctionalTucker(
         rank=cfg.rank,
         kernels=columns.kernels,
         link=cfg.link,
         noise=cfg.noise,
-        residual=_residual(cfg, train.sizes["obs"]),
+        residual=_residual(cfg, rows),
         seed=cfg.seed,
         modes=tuple(columns.modes.values()),
         covariates=columns.covariates,
         core=cfg.core,
         max_iterations=cfg.max_iterations,
         tolerance=cfg.tolerance,
-    ).fit(columns.matrix(train), train[target].to_numpy().astype(np.float64))
+    ).fit(table, values)
     progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {train[target].attrs.get('units', '1')}")
     # Beside a local process the Tucker part stops early on purpose: more sweeps would follow what that is there for.
     if not model.converged_ and model.combined_.residual is None:

@@ -91,7 +91,7 @@ def _streamed(
         return _moments(model, columns, parts, xr.Dataset(coords=named))
 
     arrays = [rows[name].data for name in columns.names]
-    found = da.map_blocks(  # type: ignore[attr-defined]
+    found = da.map_blocks(  # type: ignore[no-untyped-call]
         block,
         *arrays,
         dtype=np.float64,
