@@ -91,4 +91,4 @@ def training_points(state: Posterior) -> Array:
     """Return the coordinates and covariates (D, columns) of the unique indexes that a mode was fitted to."""
     if isinstance(state, AxisPosterior):
         return np.asarray(state.knots[:, None])
-    return np.c_[state.points.coordinates, state.points.covariates]
+    return np.asarray(np.c_[state.points.coordinates, state.points.covariates])
