@@ -25,7 +25,7 @@ import numpy as np
 from polyadic import FunctionalTucker
 
 sys.path.insert(0, str(Path(__file__).parent))
-from seeds import planted  # noqa: E402
+from seeds import planted
 
 LENGTH, VARIANCE, DAMPING = 0.1, 1.0, 0.5
 Array = np.ndarray
@@ -123,7 +123,7 @@ def main() -> None:
     rows = np.random.default_rng(0).permutation(len(y))[: args.rows]
     test, train = rows[: len(rows) // 5], rows[len(rows) // 5 :]
 
-    def timed(function) -> tuple[float, float]:  # noqa: ANN001
+    def timed(function) -> tuple[float, float]:
         cpu = time.process_time()
         found = function()
         return time.process_time() - cpu, float(np.sqrt(np.mean((found - y[test]) ** 2)))

@@ -1,4 +1,4 @@
-"""Monthly temperatures of Colorado: values at random, whole stations and blocks of years withheld; all baselines beside.
+"""Monthly temperatures of Colorado: values at random, whole stations or years withheld; all baselines beside.
 
 ``python benchmarks/funbat/colorado_splits.py [--schemes random,stations,blocks] [--seeds 3] [--baselines NAME,NAME]``
 
