@@ -90,9 +90,9 @@ def main() -> None:
             print(f"{name} fold {fold}: " + " ".join(f"{x:.4f}" for x in rows[-1]), flush=True)
         average = np.mean(rows, axis=0)
         print(f"{name}: RMSE, MAE, NLPD, coverage of 90 %, CPU s a fit, RMSE of the day's mean (run here)")
-        print("  this project".ljust(44) + " ".join(f"{x:.4f}" for x in average))
+        print("  this project".ljust(46) + " ".join(f"{x:.4f}" for x in average))
         for label, pair in RECORDED[name].items():
-            print(f"  {label} (recorded)".ljust(44) + " ".join(f"{x:.4f}" for x in pair))
+            print(f"  {label} (recorded)".ljust(46) + " ".join(f"{x:.4f}" for x in pair))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def main() -> None:
         print(f"{scheme}: RMSE (degC), CRPS, coverage of 90 %; fit {np.mean([cpu for _, cpu in found]):.0f} CPU s")
         for method in found[0][0]["method"].to_numpy():
             scores = [
-                [float(one["value"].sel(method=method, metric=m)) for m in ("rmse", "crps", "coverage90")]
+                [float(one["value"].sel({"method": method, "metric": m})) for m in ("rmse", "crps", "coverage90")]
                 for one, _ in found
             ]
             mean, spread = np.mean(scores, axis=0), np.std(scores, axis=0)

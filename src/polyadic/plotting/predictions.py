@@ -60,25 +60,32 @@ def residuals(ds: xr.Dataset) -> Figure:
 
 
 def calibration(ds: xr.Dataset) -> Figure:
-    """Return how often the truth falls below each predicted quantile: the diagonal is perfect."""
-    figure = Figure(figsize=(3.8, 3.6))
-    axes = figure.subplots()
+    """Return how often the truth falls below each predicted quantile, and how much more often than it should.
+
+    The diagonal and zero are perfect. Below zero left and above it right of the middle: bands are too wide.
+    """
+    figure = Figure(figsize=(7.6, 3.6))
+    left, right = figure.subplots(1, 2)
     levels = np.linspace(0, 1, 101)
-    axes.plot([0, 1], [0, 1], color=COLOURS[-1], linewidth=0.8)
+    left.plot([0, 1], [0, 1], color=COLOURS[-1], linewidth=0.8)
+    right.axhline(0, color=COLOURS[-1], linewidth=0.8)
     known = _known(ds)
     rows = sampled(known, _COUNTED)
     for method, truth, mean, variance in _by_method(ds, rows):
         pit = np.sort(ndtr((truth - mean) / np.sqrt(variance)))
-        axes.plot(levels, np.searchsorted(pit, levels, "right") / pit.size, label=method)
-    axes.set(xlabel="predicted probability", ylabel="observed share", title="calibration", aspect="equal")
-    axes.legend()
+        share = np.searchsorted(pit, levels, "right") / pit.size
+        left.plot(levels, share, label=method)
+        right.plot(levels, 100 * (share - levels), label=method)
+    left.set(xlabel="predicted probability", ylabel="observed share", title="calibration", aspect="equal")
+    right.set(xlabel="predicted probability", ylabel="observed - predicted, points of 100", title="departure")
+    left.legend()
     _say(figure, rows.size, known.size)
     return figure
 
 
 def _say(figure: Figure, drawn: int, rows: int) -> None:
     if drawn < rows:
-        figure.text(0.995, 0.005, note(drawn, rows), ha="right", va="bottom", fontsize=6)
+        figure.text(0.995, 0.995, note(drawn, rows), ha="right", va="top", fontsize=6)
 
 
 def _known(ds: xr.Dataset) -> Rows:

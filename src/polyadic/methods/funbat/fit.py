@@ -116,7 +116,7 @@ def _log_residual(cfg: FitConfig, model: "LocalTucker") -> None:
     """Log whether there is a local process, and why."""
     chosen = "without a local process" if model.residual is None else "with a local process"
     if np.isnan(model.gain):
-        why = "by the setting" if cfg.residual != "auto" else "few rows, or noise that is not Gaussian"
+        why = "by the setting" if cfg.residual != "auto" else "too few or too many rows, or noise that is not Gaussian"
         progress.log(f"{chosen}: residual is {cfg.residual!r} ({why})")
         return
     share = (
