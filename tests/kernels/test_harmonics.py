@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polyadic.kernels import harmonics, tucker_layout, tucker_model
+from polyadic.kernels import harmonics, tucker_draws, tucker_layout, tucker_model
 from polyadic.kernels.tucker_model import FitSettings
 
 
@@ -48,7 +48,7 @@ def test_draws_have_the_moments_of_a_seasonal_prediction():
     X, _, y, new = seasonal()
     model = fitted(X[~new], y[~new], ("matern32", "matern12+harmonics(12,2)"))
     mean, variance = tucker_model.latent_moments(model, X[new][:6])
-    draws = tucker_model.draws(model, X[new][:6], 3000, 1)
+    draws = tucker_draws.draws(model, X[new][:6], 3000, 1)
     np.testing.assert_allclose(draws.mean(axis=0), mean, atol=5 * np.sqrt(variance.max() / 3000))
     np.testing.assert_allclose(draws.std(axis=0), np.sqrt(variance), rtol=0.15)
 

@@ -118,6 +118,21 @@ def _write_groups(groups: Mapping[str, xr.Dataset], part: Path) -> None:
                 node = file if group == "/" else file[group]
                 for names in _streams(plain, lazy):
                     _stream({name: plain[name] for name in names}, node)
+                _name_coordinates(plain, lazy, node)
+
+
+def _name_coordinates(ds: xr.Dataset, streamed: Sequence[str], node: h5netcdf.Group) -> None:
+    """Say which variables are coordinates where xarray could not, because it did not write them."""
+    loose = {name for name in streamed if name in ds.coords and name not in ds.dims}
+    for name in streamed:
+        if name in ds.data_vars:
+            own = [str(n) for n, c in ds.coords.items() if n not in ds.dims and set(c.dims) <= set(ds[name].dims)]
+            if own:
+                node.variables[name].attrs["coordinates"] = " ".join(own)
+            loose -= set(own)
+    if loose:
+        known = str(node.attrs.get("coordinates", "")).split()
+        node.attrs["coordinates"] = " ".join([*known, *sorted(loose)])
 
 
 def _streams(ds: xr.Dataset, names: Sequence[str]) -> list[list[str]]:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from polyadic.evaluation import scores
+from polyadic.evaluation import reductions, scores
 from polyadic.kinds import metrics, predictions
 from polyadic.kinds.metrics import Metric
 from polyadic.kinds.observations import SPLITS
@@ -39,8 +39,11 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
         if not np.array_equal(baselines[target].to_numpy(), truth, equal_nan=True):
             raise ValueError("the baselines were made for other rows than the predictions; make both again")
         named |= _by_method(baselines, name)
-    groups = clusters(model, rows)
-    scored = [scores.score(truth[rows], mean[rows], variance[rows], groups) for mean, variance in named.values()]
+    groups, known_truth = reductions.clusters_of(clusters(model, rows), rows.size), truth[rows]
+    scored = [
+        scores.score(known_truth, mean.to_numpy()[rows], variance.to_numpy()[rows], groups)
+        for mean, variance in named.values()
+    ]
     units = str(model[target].attrs.get("units", "1"))
     known = {
         metric: Metric(scores.METRICS[metric].better, scores.METRICS[metric].units(units), _target(metric))
@@ -52,11 +55,15 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
     return out
 
 
-def _by_method(ds: xr.Dataset, name: str) -> dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    means, variances = predictions.mean(ds).to_numpy(), predictions.variance(ds).to_numpy()
+def _by_method(ds: xr.Dataset, name: str) -> dict[str, tuple[xr.DataArray, xr.DataArray]]:
+    """Return mean and variance by method, unread: those of one method at a time are in memory."""
+    means, variances = predictions.mean(ds), predictions.variance(ds)
     if "method" not in ds.dims:
         return {name: (means, variances)}
-    return {str(method): (means[i], variances[i]) for i, method in enumerate(ds["method"].to_numpy())}
+    return {
+        str(method): (means.isel(method=i), variances.isel(method=i))
+        for i, method in enumerate(ds["method"].to_numpy())
+    }
 
 
 def clusters(ds: xr.Dataset, rows: NDArray[np.intp]) -> list[NDArray[np.generic]]:

@@ -14,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
+
+from polyadic.evaluation import reductions
+from polyadic.evaluation.reductions import Clusters
 
 Floats = NDArray[np.float64]
 Loss = Callable[[Floats, Floats, Floats], Floats]
@@ -240,24 +243,19 @@ def standard_error(loss: ArrayLike, clusters: Sequence[ArrayLike] = ()) -> float
     1.0
     """
     loss = np.asarray(loss, dtype=float)
-    labels = [np.unique(np.asarray(label), return_inverse=True)[1].reshape(-1) for label in clusters]
-    if len(labels) > 2:
-        raise ValueError(f"clusters: found {len(labels)} labels, at most 2 are allowed (station, time)")
-    if any(len(label) != len(loss) for label in labels):
-        raise ValueError(f"clusters: found {[len(label) for label in labels]} labels for {len(loss)} rows")
-    if not labels:
-        return float(np.sqrt(_clustered(loss, np.arange(len(loss)))))
-    one_way = [_clustered(loss, label) for label in labels]
-    if len(labels) == 1:
-        return float(np.sqrt(one_way[0]))
-    both = _clustered(loss, labels[0] * (labels[1].max(initial=0) + 1) + labels[1])
-    return float(np.sqrt(max(sum(one_way) - both, *one_way)))
+    groups = reductions.clusters_of(clusters, len(loss))
+    return float(reductions.means_and_errors(lambda rows: [loss[rows]], 1, len(loss), groups)[1][0])
 
 
 def score(
-    truth: ArrayLike, mean: ArrayLike, variance: ArrayLike | None = None, clusters: Sequence[ArrayLike] = ()
+    truth: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike | None = None,
+    clusters: Sequence[ArrayLike] | Clusters = (),
 ) -> dict[str, Score]:
     """Return every score of Gaussian predictions by name; without a variance those of the mean alone.
+
+    Losses are made and summed in chunks of rows.
 
     Parameters
     ----------
@@ -266,7 +264,7 @@ def score(
     variance
         Shape (rows,), squared unit, of a new measured value: noise included.
     clusters
-        Labels that the standard errors respect, see `standard_error`.
+        Labels that the standard errors respect, see `standard_error`; numbered ones from `reductions.clusters_of`.
 
     Raises
     ------
@@ -284,7 +282,13 @@ def score(
         if array.shape != truth.shape:
             raise ValueError(f"{name}: found shape {array.shape}, truth has {truth.shape}")
     metrics = [metric for metric in METRICS.values() if variance is not None or not metric.probabilistic]
-    return {metric.name: _score(metric, metric.loss(truth, mean, spread), clusters) for metric in metrics}
+    groups = clusters if isinstance(clusters, Clusters) else reductions.clusters_of(clusters, len(truth))
+
+    def losses(rows: slice) -> list[Floats]:
+        return [metric.loss(truth[rows], mean[rows], spread[rows]) for metric in metrics]
+
+    values, errors = reductions.means_and_errors(losses, len(metrics), len(truth), groups)
+    return {m.name: _rooted(m, float(v), float(e)) for m, v, e in zip(metrics, values, errors, strict=True)}
 
 
 def score_samples(truth: ArrayLike, samples: ArrayLike, clusters: Sequence[ArrayLike] = ()) -> dict[str, Score]:
@@ -307,17 +311,14 @@ def score_samples(truth: ArrayLike, samples: ArrayLike, clusters: Sequence[Array
 
 
 def _score(metric: Metric, loss: Floats, clusters: Sequence[ArrayLike]) -> Score:
-    value, error = float(loss.mean()), standard_error(loss, clusters)
+    return _rooted(metric, float(loss.mean()), standard_error(loss, clusters))
+
+
+def _rooted(metric: Metric, value: float, error: float) -> Score:
     if not metric.root:
         return Score(value, error)
     root = float(np.sqrt(value))
     return Score(root, error / (2 * root) if root > 0 else 0.0)
-
-
-def _clustered(loss: Floats, label: NDArray[Any]) -> float:
-    _, label = np.unique(label, return_inverse=True)
-    total = np.bincount(label, loss - loss.mean())
-    return float(len(total) / (len(total) - 1) * (total @ total) / len(loss) ** 2) if len(total) > 1 else float("nan")
 
 
 def _gaussian(truth: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> tuple[Floats, Floats, Floats]:

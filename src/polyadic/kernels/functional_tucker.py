@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
 from polyadic.kernels.core_form import Form, extend
+from polyadic.kernels.core_response import Response, responses
 from polyadic.kernels.mode_process import Posterior, Prior
 from polyadic.kernels.tucker_entries import Entries, Sums, sort_entries
 from polyadic.kernels.tucker_form import Core, entry_moments, message, mode_operators, normal_equations
@@ -121,6 +122,8 @@ class TuckerPosterior:
         Whether the last sweep gained less than the tolerance.
     amplitude
         For each mode the amplitudes of its given functions; empty for modes that have none.
+    responses
+        For each mode how the core answers to a change of its functions, for joint draws.
     """
 
     form: Form
@@ -133,6 +136,7 @@ class TuckerPosterior:
     bound: Array
     converged: bool
     amplitude: tuple[Array, ...] = ()
+    responses: tuple[Response, ...] = ()
 
 
 @dataclass
@@ -245,6 +249,7 @@ def fit(
     trial = min(TRIAL, options.max_iterations) if len(starts) > 1 else 0
     runs = [_begin(form, priors, data, start) for start in starts]
     for work in runs:
+        work.weight = runs[0].weight  # equal, and replaced where it changes: many entries are heavy
         _sweeps(work, form, data, range(trial), -np.inf)
     work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
     resumed = CHOICE + 2 if starts[0].log_parameters is not None else 0
@@ -257,7 +262,10 @@ def fit(
     seen = work.observation
     drift = seen.degrees, seen.mean, seen.covariance
     bounds = np.array(work.bounds)
-    return TuckerPosterior(form, work.core, modes, work.noise, *drift, bounds, converged, tuple(work.amplitude))
+    answers = responses(form, work.core, data.entries, work.moments, work.weight, work.remainder)
+    return TuckerPosterior(
+        form, work.core, modes, work.noise, *drift, bounds, converged, tuple(work.amplitude), answers
+    )
 
 
 def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> bool:

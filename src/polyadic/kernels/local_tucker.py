@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from polyadic.kernels import nearest_neighbour_gp as nearest
-from polyadic.kernels import tucker_model
+from polyadic.kernels import tucker_draws, tucker_model
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP, Search
 from polyadic.kernels.tucker_layout import Layout
 from polyadic.kernels.tucker_model import FitSettings, TuckerModel
@@ -297,7 +297,7 @@ def draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
     less its own mean, times the root of the spread: mean and variance are those of the prediction without its noise.
     The error of the normals under h moves all rows of a draw together, which is on the safe side for means over rows.
     """
-    smooth = tucker_model.draws(model.tucker, X, count, seed)
+    smooth = tucker_draws.draws(model.tucker, X, count, seed)
     if model.residual is None or model.alone is None:
         return smooth
     log, points = model.tucker.link == "log", X[:, list(model.columns)]

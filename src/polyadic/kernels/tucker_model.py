@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_start
-from polyadic.kernels.core_form import extend, fixed_values
+from polyadic.kernels.core_form import extend
 from polyadic.kernels.functional_tucker import Options, Start, Table, TuckerPosterior, fit
 from polyadic.kernels.mode_process import AxisPrior, PointPrior, Prior
 from polyadic.kernels.state_space import AxisPosterior
-from polyadic.kernels.tucker_form import evaluate, predictive_moments
+from polyadic.kernels.tucker_form import predictive_moments
 from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, known_functions, periods
 
 Array = NDArray[np.float64]
@@ -274,34 +274,6 @@ def log_density(model: TuckerModel, X: Array, y: Array) -> Array:
     top = parts.max(axis=1)
     density = top + np.log(np.exp(parts - top[:, None]).mean(axis=1))
     return np.asarray(density - linked if model.link == "log" else density)
-
-
-def draws(model: TuckerModel, X: Array, count: int, seed: int) -> Array:
-    """Return joint posterior draws of the noise-free field, (count, n), in units of y: exp f with a log link.
-
-    Functions, core and drift are drawn jointly over all rows, so means and differences over rows carry honest errors.
-    """
-    generator = np.random.default_rng(seed)
-    form, posterior = model.posterior.form, model.posterior
-    found, places = [], []
-    for k, state in enumerate(posterior.modes):
-        unique, where = _distinct(model.layout, X, k)
-        width = len(model.layout.modes[k])
-        drawn = mode_process.sample(state, unique[:, :width], unique[:, width:], count, generator)
-        fixed = fixed_values(form, k, unique.shape[0], given_functions(model, k, unique))
-        every = np.tile(fixed, (count, 1, 1))
-        every[:, :, list(form.free[k])] = drawn
-        found.append(every)
-        places.append(where)
-    cores = generator.multivariate_normal(posterior.core.mean, posterior.core.covariance, count, method="eigh")
-    drift = (X[:, list(model.layout.drift)] - model.drift_centre) / model.drift_scale
-    root = np.linalg.cholesky(posterior.drift_covariance)
-    slopes = posterior.drift_mean + generator.standard_normal((count, root.shape[0])) @ root.T
-    out = np.empty((count, X.shape[0]))
-    for s in range(count):
-        out[s] = evaluate(form, cores[s], [u[s][where] for u, where in zip(found, places, strict=True)])
-    out = model.centre + model.scale * (out + slopes @ drift.T)
-    return np.exp(out) if model.link == "log" else out
 
 
 def relevances(model: TuckerModel) -> tuple[Array, ...]:

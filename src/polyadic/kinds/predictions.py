@@ -1,7 +1,8 @@
 """Kind `predictions`: what models say at stated places and times, beside the truth where it is known."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -77,26 +78,28 @@ def dataset(
     predicted
         Mean and variance of a new measurement, both of shape ``(obs,)``; or these by method.
     """
+    if isinstance(predicted, Mapping):
+        means, variances = (np.stack([np.asarray(pair[i], float) for pair in predicted.values()]) for i in (0, 1))
+        return stacked(rows, name, tuple(predicted), means, variances)
+    return _filled(rows, name, ("obs",), *predicted)
+
+
+def stacked(rows: xr.Dataset, name: str, methods: Sequence[str], means: Any, variances: Any) -> xr.Dataset:
+    """Return a Dataset of kind `predictions` from arrays of shape ``(method, obs)``, which may be Dask arrays."""
+    out = _filled(rows, name, ("method", "obs"), means, variances)
+    return out.assign_coords(method=("method", list(methods), {"long_name": "method"}))
+
+
+def _filled(rows: xr.Dataset, name: str, dims: tuple[str, ...], means: Any, variances: Any) -> xr.Dataset:
     attributes = dict(rows[name].attrs) if name in rows else {}
     units = str(attributes.get("units", "1"))
     label = str(attributes.get("long_name", name))
     out = rows[[name]].copy() if name in rows else rows.coords.to_dataset()
-    if isinstance(predicted, Mapping):
-        dims: tuple[str, ...] = ("method", "obs")
-        means, variances = (np.stack([np.asarray(pair[i], float) for pair in predicted.values()]) for i in (0, 1))
-        out = out.assign_coords(method=("method", list(predicted), {"long_name": "method"}))
-    else:
-        dims, (means, variances) = ("obs",), (np.asarray(predicted[0], float), np.asarray(predicted[1], float))
-    out[f"{name}_predicted"] = (
-        dims,
-        means,
-        {"long_name": f"predicted {label}", "units": units, "ancillary_variables": f"{name}_predicted_variance"},
-    )
-    out[f"{name}_predicted_variance"] = (
-        dims,
-        variances,
-        {"long_name": f"variance of a new {label}", "units": squared(units)},
-    )
+    of_mean = {"long_name": f"predicted {label}", "units": units, "ancillary_variables": f"{name}_predicted_variance"}
+    of_variance = {"long_name": f"variance of a new {label}", "units": squared(units)}
+    for end, values, own in (("predicted", means, of_mean), ("predicted_variance", variances, of_variance)):
+        lazy = hasattr(values, "dask")
+        out[f"{name}_{end}"] = (dims, values if lazy else np.asarray(values, float), own)
     keep = {k: rows.attrs[k] for k in ("indexes", "covariates", "featureType") if k in rows.attrs}
     out.attrs = {**keep, "target": name}
     return out

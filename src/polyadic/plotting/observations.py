@@ -3,11 +3,15 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
 from polyadic.kinds import observations
+from polyadic.plotting.rows import note, sampled, taken
 from polyadic.plotting.style import COLOURS, SEQUENTIAL
+
+_COUNTED = 200_000  # of more rows so many show the same
 
 
 def coverage(ds: xr.Dataset) -> Figure:
@@ -17,11 +21,15 @@ def coverage(ds: xr.Dataset) -> Figure:
     x, y = ("longitude", "latitude") if {"latitude", "longitude"} <= set(ds.coords) else (first, second)
     figure = Figure(figsize=(9, 3.6))
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    frame = ds[[name]].to_dataframe().groupby([x, y], sort=True)[name].mean().reset_index()
-    points = left.scatter(frame[x], frame[y], c=frame[name], s=12, cmap=SEQUENTIAL)
+    count = ds.sizes["obs"]
+    rows = sampled(np.arange(count), _COUNTED)
+    frame = pd.DataFrame({n: taken(ds[n], rows) for n in (x, y, name)})
+    frame = frame.groupby(list(dict.fromkeys([x, y])), sort=True)[name].mean().reset_index()
+    points = left.scatter(frame[x], frame[y], c=frame[name], s=12, cmap=SEQUENTIAL, rasterized=len(frame) > 5000)
     figure.colorbar(points, ax=left, label=_label(ds, name))
-    left.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=f"mean of {ds.sizes['obs']:,} values by place")
-    right.hist(ds[last].to_numpy(), bins=40, color=COLOURS[0])
+    what = note(rows.size, count) or f"{count:,} values"
+    left.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=f"mean of {what} by place")
+    right.hist(taken(ds[last], rows), bins=40, color=COLOURS[0])
     if ds[last].dtype.kind == "M":
         right.tick_params(axis="x", rotation=30)
     right.set(xlabel=_label(ds, last), ylabel="values", title=f"values along {last}")
@@ -33,15 +41,17 @@ def distribution(ds: xr.Dataset) -> Figure:
     names = observations.values(ds)
     figure = Figure(figsize=(4.5 * len(names), 3.2))
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        values = ds[name].to_numpy()
+        count = ds.sizes["obs"]
+        rows = sampled(np.arange(count), _COUNTED)
+        values = taken(ds[name], rows)
         groups = {"all": np.ones(values.size, bool)}
         if "split" in ds.coords:
-            flags = ds["split"].to_numpy()
+            flags = taken(ds["split"], rows)
             groups = {m: flags == i for i, m in enumerate(observations.SPLITS) if (flags == i).any()}
         bins = np.histogram_bin_edges(values[np.isfinite(values)], 50).tolist()
-        for group, rows in groups.items():
-            axes.hist(values[rows], bins=bins, density=True, histtype="step", label=f"{group} ({int(rows.sum()):,})")
-        axes.set(xlabel=_label(ds, name), ylabel="density")
+        for group, own in groups.items():
+            axes.hist(values[own], bins=bins, density=True, histtype="step", label=f"{group} ({int(own.sum()):,})")
+        axes.set(xlabel=_label(ds, name), ylabel="density", title=note(rows.size, count))
         axes.legend()
     return figure
 

@@ -75,19 +75,21 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
     target = kind.values(observations)[0]
     train = kind.where_split(observations, "train").load()
     columns = columns_of(train, cfg.modes, cfg.kernels, cfg.covariates)
+    rows, table, values = train.sizes["obs"], columns.matrix(train), train[target].to_numpy().astype(np.float64)
+    train = train.isel(obs=slice(0, 0)).copy(deep=True)  # types and attributes: of many rows the columns would be big
     model = FunctionalTucker(
         rank=cfg.rank,
         kernels=columns.kernels,
         link=cfg.link,
         noise=cfg.noise,
-        residual=_residual(cfg, train.sizes["obs"]),
+        residual=_residual(cfg, rows),
         seed=cfg.seed,
         modes=tuple(columns.modes.values()),
         covariates=columns.covariates,
         core=cfg.core,
         max_iterations=cfg.max_iterations,
         tolerance=cfg.tolerance,
-    ).fit(columns.matrix(train), train[target].to_numpy().astype(np.float64))
+    ).fit(table, values)
     progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {train[target].attrs.get('units', '1')}")
     # Beside a local process the Tucker part stops early on purpose: more sweeps would follow what that is there for.
     if not model.converged_ and model.combined_.residual is None:
@@ -114,7 +116,7 @@ def _log_residual(cfg: FitConfig, model: "LocalTucker") -> None:
     """Log whether there is a local process, and why."""
     chosen = "without a local process" if model.residual is None else "with a local process"
     if np.isnan(model.gain):
-        why = "by the setting" if cfg.residual != "auto" else "few rows, or noise that is not Gaussian"
+        why = "by the setting" if cfg.residual != "auto" else "too few or too many rows, or noise that is not Gaussian"
         progress.log(f"{chosen}: residual is {cfg.residual!r} ({why})")
         return
     share = (

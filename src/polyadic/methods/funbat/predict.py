@@ -1,15 +1,28 @@
-"""Predict values with their variances at withheld rows, or at any rows with the same coordinates."""
+"""Predict values with their variances at withheld rows, or at any rows with the same coordinates.
+
+``python -m polyadic.methods.funbat.predict --observations split.nc --posterior posterior.nc --out predictions.nc``
+"""
 
 import dataclasses
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from polyadic.core.config import setting
+from polyadic.core.errors import InputError, nearest
 from polyadic.core.stage import stage
 from polyadic.kinds import observations as kind
 from polyadic.kinds import predictions, tucker_posterior
+
+if TYPE_CHECKING:
+    from polyadic.kernels.local_tucker import LocalTucker
+    from polyadic.methods.funbat.columns import Columns
+
+Array = NDArray[np.float64]
+CHUNK = 2**18
+"""Rows predicted at once; more are streamed in chunks of so many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,24 +44,62 @@ def predict(cfg: PredictConfig, observations: xr.Dataset, posterior: xr.DataTree
 
     With a local process there are three methods: both together, the Tucker model alone, the local process alone.
     """
-    from polyadic.kernels.local_tucker import predictive_mean
     from polyadic.methods.funbat.posterior import from_tree
 
     model, columns = from_tree(posterior)
+    target = str(posterior.attrs["target"])
     rows = observations
     if cfg.rows == "withheld" and "split" in observations.coords:
         rows = kind.where_split(observations, "validation", "test")
-    rows = rows.load()
-    table = columns.matrix(rows)
+    for name in columns.names:
+        if name not in rows.coords:
+            raise InputError(f"the rows have no coordinate {name!r}; {nearest(name, map(str, rows.coords))}")
     parts = {"funbat": "both"}
     if model.residual is not None:
         parts |= {"funbat_tucker_alone": "tucker_alone", "local_alone": "local_alone"}
-    predicted = {}
-    for name, part in parts.items():
+    if rows.sizes["obs"] <= CHUNK:
+        found = _moments(model, columns, tuple(parts.values()), rows.load())
+    else:
+        found, rows = _streamed(model, columns, tuple(parts.values()), rows)
+    if len(parts) == 1:
+        return predictions.dataset(rows, target, (found[0, 0], found[1, 0]))
+    return predictions.stacked(rows, target, tuple(parts), found[0], found[1])
+
+
+def _moments(model: "LocalTucker", columns: "Columns", parts: tuple[str, ...], rows: xr.Dataset) -> Array:
+    """Return means and variances (2, parts, rows)."""
+    from polyadic.kernels.local_tucker import predictive_mean
+
+    table = columns.matrix(rows)
+    found = np.empty((2, len(parts), len(table)))
+    for number, part in enumerate(parts):
         mean, deviation = predictive_mean(model, table, part)
-        predicted[name] = (mean, np.square(deviation))
-    named = predicted if len(predicted) > 1 else predicted["funbat"]
-    return predictions.dataset(rows, str(posterior.attrs["target"]), named)
+        found[0, number], found[1, number] = mean, np.square(deviation)
+    return found
+
+
+def _streamed(
+    model: "LocalTucker", columns: "Columns", parts: tuple[str, ...], rows: xr.Dataset
+) -> tuple[Any, xr.Dataset]:
+    """Return `_moments` as a Dask array, and the rows in the same chunks, of bounds that threads do not change."""
+    import dask.array as da
+
+    rows = rows.chunk(obs=CHUNK)
+
+    def block(*coordinates: NDArray[Any]) -> Array:
+        named = {name: ("obs", values) for name, values in zip(columns.names, coordinates, strict=True)}
+        return _moments(model, columns, parts, xr.Dataset(coords=named))
+
+    arrays = [rows[name].data for name in columns.names]
+    found = da.map_blocks(  # type: ignore[no-untyped-call]
+        block,
+        *arrays,
+        dtype=np.float64,
+        new_axis=[0, 1],
+        chunks=(2, len(parts), rows.chunks["obs"]),
+        meta=np.empty((0, 0, 0)),
+    )
+    return found, rows
 
 
 if __name__ == "__main__":

@@ -119,12 +119,14 @@ def _rows(_: SplitConfig, ds: xr.Dataset) -> NDArray[np.int64]:
 
 def _places(_: SplitConfig, ds: xr.Dataset) -> NDArray[np.int64]:
     """Return the station of each row; stations that share a place, and places that share a station, are one."""
+    from polyadic.kernels.tucker_layout import distinct_rows  # here: pandas takes long to import
+
     partitions = []
     if "station_index" in ds.coords:
         partitions.append(ds["station_index"].to_numpy())
     if {"latitude", "longitude"} <= set(ds.coords):
-        place = np.stack([ds["latitude"].to_numpy(), ds["longitude"].to_numpy()])
-        partitions.append(np.unique(place, axis=1, return_inverse=True)[1].ravel())
+        place = np.stack([ds["latitude"].to_numpy(), ds["longitude"].to_numpy()], axis=1)
+        partitions.append(distinct_rows(place.astype(np.float64, copy=False))[2])
     if not partitions:
         raise InputError("scheme 'stations' needs stations, or latitude and longitude; use scheme random or blocks")
     return splitting.connected_labels(*partitions)

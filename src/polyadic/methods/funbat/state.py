@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from polyadic.kernels.core_form import Form
+from polyadic.kernels.core_response import Response
 from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.functional_tucker import TuckerPosterior
 from polyadic.kernels.local_tucker import LocalTucker
@@ -22,7 +23,7 @@ CLASSES = {
     cls.__name__: cls
     for cls in (
         *(LocalTucker, NearestNeighbourGP, MaternProducts),
-        *(TuckerModel, Layout, TuckerPosterior, Form, Core, AxisPosterior, DensePosterior, Points),
+        *(TuckerModel, Layout, TuckerPosterior, Form, Core, Response, AxisPosterior, DensePosterior, Points),
     )
 }
 """The only types that a stored state can name."""

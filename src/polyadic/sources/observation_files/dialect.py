@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from polyadic.core.errors import InputError
-from polyadic.sources.observation_files import fixed, presets
+from polyadic.sources.observation_files import fixed, parquet, presets
 from polyadic.sources.observation_files.settings import ObservationsConfig
 
 _HEAD = 2**18  # bytes that are looked at
@@ -37,7 +37,7 @@ class Dialect:
     sample
         Cells of the first rows of data.
     form
-        `delimited`, or `dly` and `stations` for columns at fixed places.
+        `delimited`, `parquet`, or `dly` and `stations` for columns at fixed places.
     """
 
     encoding: str
@@ -73,6 +73,8 @@ def sniff(path: Path, cfg: ObservationsConfig) -> Dialect:
     InputError
         If it is empty, has one column only, or its first line holds data.
     """
+    if parquet.is_parquet(path):
+        return Dialect("utf-8", "parquet", ".", *_of_parquet(path), "parquet")
     lines, encoding = _first_lines(path, cfg)
     form = fixed.form([line for line in lines if line.strip()][:_LINES])
     if form and not cfg.column_names:
@@ -92,6 +94,12 @@ def sniff(path: Path, cfg: ObservationsConfig) -> Dialect:
     sample = tuple(tuple(row) for row in body if any(cell.strip() for cell in row))
     decimal = _decimal(sample, delimiter) if cfg.decimal == "auto" else cfg.decimal
     return Dialect(encoding, delimiter, decimal, tuple(names), comments + (0 if given else 1), sample)
+
+
+def _of_parquet(path: Path) -> tuple[tuple[str, ...], int, tuple[tuple[str, ...], ...]]:
+    """Return names, no lines to skip, and first rows of a Parquet table."""
+    names, sample = parquet.names_and_sample(path, _LINES)
+    return names, 0, sample
 
 
 def _first_lines(path: Path, cfg: ObservationsConfig) -> tuple[list[str], str]:

@@ -5,14 +5,14 @@ import zipfile
 from pathlib import Path
 
 from polyadic.core.errors import InputError
+from polyadic.sources.observation_files import parquet
 from polyadic.sources.observation_files.stores import ZARR_MARKS
 
-ACCEPTED = "CSV (.csv, .tsv, .txt, also .gz), NetCDF (.nc) and Zarr (a folder or .zip)"
+ACCEPTED = "CSV (.csv, .tsv, .txt, also .gz), GeoParquet (.parquet), NetCDF (.nc) and Zarr (a folder or .zip)"
 _NETCDF = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _TEXT = (".csv", ".tsv", ".txt", ".dat", ".dly")
 _OTHERS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
-    b"PAR1": "Parquet; save it as CSV",
     b"GRIB": "GRIB; convert it to NetCDF (cdo -f nc copy, or grib_to_netcdf)",
     b"\x93NUM": "a NumPy array; save it as CSV or NetCDF",
     b"%PDF": "a PDF; get the table as CSV",
@@ -44,7 +44,7 @@ def of(path: Path) -> str:
     packed = start.startswith(b"\x1f\x8b")
     suffixes = [suffix.casefold() for suffix in path.suffixes][-2 if packed else -1 :]
     other = _other(path, start, packed)
-    if not other and set(suffixes) & set(_TEXT):
+    if start.startswith(parquet.MAGIC) or (not other and set(suffixes) & set(_TEXT)):
         return "table"
     raise InputError(f"{path}: {other or _refusal(suffixes, start)}")
 

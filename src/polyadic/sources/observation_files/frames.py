@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError
-from polyadic.sources.observation_files import columns, fixed
+from polyadic.sources.observation_files import columns, fixed, parquet
 from polyadic.sources.observation_files.columns import Layout
 from polyadic.sources.observation_files.dialect import Dialect, opened
 from polyadic.sources.observation_files.settings import ObservationsConfig
@@ -39,6 +39,9 @@ def frames(table: Table) -> Iterator[pd.DataFrame]:
         For lines of too many cells, a wrong encoding or damaged gzip data.
     """
     dialect = table.dialect
+    if dialect.form == "parquet":
+        yield from parquet.frames(table.path, ROWS)
+        return
     with opened(table.path) as file:
         try:
             yield from _delimited(file, dialect) if dialect.form == "delimited" else fixed.frames(file, dialect.form)

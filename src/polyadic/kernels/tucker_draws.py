@@ -1,0 +1,94 @@
+"""Joint posterior draws of the field of a functional Tucker model: functions, core given the functions, drift."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyadic.kernels import mode_process
+from polyadic.kernels.core_form import fixed_values
+from polyadic.kernels.core_response import moved_means
+from polyadic.kernels.mode_process import Posterior
+from polyadic.kernels.state_space import AxisPosterior
+from polyadic.kernels.tucker_form import evaluate
+from polyadic.kernels.tucker_layout import distinct_rows
+from polyadic.kernels.tucker_model import TuckerModel, given_functions
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+AT_ONCE = 2**25
+"""Most values of functions that are drawn together, 256 MiB."""
+
+
+def draws(model: TuckerModel, X: Array, count: int, seed: int) -> Array:
+    """Return joint posterior draws of the noise-free field, (count, n), in units of y: exp f with a log link.
+
+    The functions of each mode are drawn jointly at the rows and at the training indexes, the core given what was drawn
+    there (:mod:`polyadic.kernels.core_response`), the drift alone: means and differences over rows carry honest errors.
+    Variances of single rows are a little below those of predictions, whose functions and core are independent.
+
+    Parameters
+    ----------
+    model
+        Fitted.
+    X
+        Coordinates and covariates, (n, columns).
+    count, seed
+        Draws, and the seed of their generator.
+
+    Notes
+    -----
+    Time O(count (D + n)) for modes of one coordinate, O((D + n)^3 + count (D + n)^2) for modes of points.
+    """
+    generator = np.random.default_rng(seed)
+    asked = [_asked(model, X, k) for k in range(len(model.posterior.modes))]
+    most = max(points.shape[0] for points, _, _ in asked) * max(model.posterior.form.sizes)
+    step = max(1, AT_ONCE // most)
+    parts = [_batch(model, X, asked, min(step, count - done), generator) for done in range(0, count, step)]
+    out = model.centre + model.scale * np.concatenate(parts)
+    return np.exp(out) if model.link == "log" else out
+
+
+def _batch(
+    model: TuckerModel, X: Array, asked: list[tuple[Array, Index, Index]], count: int, generator: np.random.Generator
+) -> Array:
+    form, posterior = model.posterior.form, model.posterior
+    values, firsts, changes = [], [], []
+    for k, (points, known, where) in enumerate(asked):
+        width = len(model.layout.modes[k])
+        split = points[:, :width], points[:, width:]
+        drawn = mode_process.sample(posterior.modes[k], *split, count, generator)
+        fixed = fixed_values(form, k, points.shape[0], given_functions(model, k, points))
+        if known.size:
+            mean = mode_process.predict(posterior.modes[k], split[0][known], split[1][known])[0]
+            changes.append(drawn[:, known] - mean)
+            firsts.append(fixed[known])
+            firsts[-1][:, list(form.free[k])] = mean
+        every = np.tile(fixed[where], (count, 1, 1))
+        every[:, :, list(form.free[k])] = drawn[:, where]
+        values.append(every)
+    spread = generator.multivariate_normal(np.zeros(form.entries), posterior.core.covariance, count, method="eigh")
+    cores = spread + posterior.core.mean
+    if posterior.responses:
+        found = posterior.responses
+        cores = spread + moved_means(form, posterior.core, posterior.noise_variance, found, firsts, changes)
+    drift = (X[:, list(model.layout.drift)] - model.drift_centre) / model.drift_scale
+    root = np.linalg.cholesky(posterior.drift_covariance)
+    slopes = posterior.drift_mean + generator.standard_normal((count, root.shape[0])) @ root.T
+    out = np.empty((count, X.shape[0]))
+    for s in range(count):
+        out[s] = evaluate(form, cores[s], [u[s] for u in values])
+    return np.asarray(out + slopes @ drift.T)
+
+
+def _asked(model: TuckerModel, X: Array, k: int) -> tuple[Array, Index, Index]:
+    """Return the points of a mode that are drawn, which are its training indexes, and which each row of X needs."""
+    columns = X[:, [*model.layout.modes[k], *model.layout.covariates[k]]]
+    own = training_points(model.posterior.modes[k]) if model.posterior.responses else columns[:0]
+    points, _, place = distinct_rows(np.concatenate([own, columns]))
+    return points, place[: own.shape[0]], place[own.shape[0] :]
+
+
+def training_points(state: Posterior) -> Array:
+    """Return the coordinates and covariates (D, columns) of the unique indexes that a mode was fitted to."""
+    if isinstance(state, AxisPosterior):
+        return np.asarray(state.knots[:, None])
+    return np.asarray(np.c_[state.points.coordinates, state.points.covariates])
