@@ -31,7 +31,7 @@ rule funbat_fit:
     conda:
         "../../envs/polyadic.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         config=settings("funbat", "fit"),
         code=code("methods.funbat.fit"),
@@ -52,7 +52,7 @@ rule funbat_predict:
     conda:
         "../../envs/polyadic.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         config=settings("funbat", "predict"),
         code=code("methods.funbat.predict"),
@@ -72,7 +72,7 @@ rule funbat_baselines:
     conda:
         "../../envs/polyadic.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         config=settings("funbat", "baselines"),
         code=code("methods.funbat.baselines"),
@@ -136,7 +136,7 @@ rule funbat_map:
     conda:
         "../../envs/polyadic.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         config=settings("funbat", "map"),
         code=code("methods.funbat.map"),
@@ -159,7 +159,7 @@ rule funbat_series:
     conda:
         "../../envs/polyadic.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         config=settings("funbat", "series"),
         code=code("methods.funbat.series"),
@@ -182,7 +182,7 @@ rule funbat_means:
     conda:
         "../../envs/polyadic.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         config=settings("funbat", "means"),
         code=code("methods.funbat.means"),
