@@ -1,9 +1,9 @@
-"""Chebyshev-Tucker. Input: resources/{dataset}.nc, kind function. Output: results/chebtuck/{run}/."""
+"""Chebyshev-Tucker. Input: resources/{dataset}.nc: function, particles, grid, canonical tensor. Output: results/chebtuck/{run}/."""
 
 
 rule chebtuck_decompose:
     input:
-        function=dataset("chebtuck"),
+        data=dataset("chebtuck"),
     output:
         approximation="results/chebtuck/{run}/approximation.nc",
     log:
@@ -17,13 +17,13 @@ rule chebtuck_decompose:
         code=code("methods.chebtuck.decompose"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.methods.chebtuck.decompose"
-        " --function {input.function:q}"
+        " --data {input.data:q}"
         " --config {params.config:q} --out {output.approximation:q} &> {log:q}"
 
 
 rule chebtuck_evaluate:
     input:
-        function=dataset("chebtuck"),
+        data=dataset("chebtuck"),
         approximation="results/chebtuck/{run}/approximation.nc",
     output:
         metrics="results/chebtuck/{run}/metrics.nc",
@@ -38,7 +38,7 @@ rule chebtuck_evaluate:
         code=code("methods.chebtuck.evaluate"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.methods.chebtuck.evaluate"
-        " --function {input.function:q} --approximation {input.approximation:q}"
+        " --data {input.data:q} --approximation {input.approximation:q}"
         " --config {params.config:q} --out {output.metrics:q} &> {log:q}"
 
 

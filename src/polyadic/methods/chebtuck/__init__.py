@@ -8,7 +8,7 @@ METHOD = Card(
     stages=("decompose", "evaluate"),
     products=("metrics.nc", "scores.html", "figures/decay.svg", "figures/singular_values.svg", "figures/factors.svg"),
     exports=("ChebyshevTucker", "ParticlePotential", "chebyshev_tucker", "particle_potential"),
-    reads="function",
+    reads=("function", "particles", "sampled_function", "cp_factors"),
     paper="Benner, Khoromskij, Khoromskaia, Sun, 2025",
     url="https://arxiv.org/abs/2503.01696",
 )

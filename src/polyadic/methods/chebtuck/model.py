@@ -100,6 +100,7 @@ class ChebyshevTucker:
         tolerance: float = 1e-13,
         domain: Sequence[tuple[float, float]] | None = None,
         degree: int | None = None,
+        order: int = 13,
     ) -> Self:
         """Return the function of a canonical tensor on a uniform grid.
 
@@ -117,16 +118,18 @@ class ChebyshevTucker:
             Per mode (low, high); half a cell beyond the outer points if None.
         degree
             Highest degree; None: as many as the columns need.
+        order
+            Degree of the local interpolation between the points of the grid.
 
         Notes
         -----
-        Columns are interpolated locally with degree 13, then `grid_interpolation.cp_to_tucker`. The error of this
+        Columns are interpolated locally, then `grid_interpolation.cp_to_tucker`. The error of this
         interpolation is not known from the grid alone, so ``error_estimate`` is NaN.
         """
         axes = [np.asarray(x, float) for x in grid]
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
         columns = [
-            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree)
+            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree, order)
             for a, x, interval in zip(factors, axes, ends, strict=True)
         ]
         core, spans = grid_interpolation.cp_to_tucker(np.asarray(weights, float), columns, tolerance)
@@ -140,10 +143,12 @@ class ChebyshevTucker:
         grid: Sequence[ArrayLike],
         tolerance: float = 1e-10,
         domain: Sequence[tuple[float, float]] | None = None,
+        order: int = 13,
     ) -> Self:
-        """Return the function of values on a uniform tensor grid: interpolated, transformed, reduced by HOSVD.
+        """Return the function of values on a tensor grid: interpolated, transformed, reduced by HOSVD.
 
-        Arguments as of `from_cp`. Ranks are first cut on the grid itself, so that interpolation runs over few columns.
+        Arguments as of `from_cp`; the grid may be uneven where ``domain`` is given. Ranks are first cut on the grid
+        itself, so that interpolation runs over few columns.
         The estimate compares the result with all values of the grid.
         """
         array = np.asarray(values, float)
@@ -151,7 +156,7 @@ class ChebyshevTucker:
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
         core, columns = tucker_compression.hosvd(array, 0.1 * tolerance * float(np.linalg.norm(array)))
         series = [
-            grid_interpolation.to_coefficients(u, x, interval, 0.1 * tolerance)
+            grid_interpolation.to_coefficients(u, x, interval, 0.1 * tolerance, order=order)
             for u, x, interval in zip(columns, axes, ends, strict=True)
         ]
         found = cls.from_coefficients(core, series, ends, tolerance=0.1 * tolerance)
