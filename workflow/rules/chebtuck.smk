@@ -88,6 +88,20 @@ rule chebtuck_plot:
             subcategory="{run}",
             labels={"figure": "factor functions"},
         ),
+        slices=report(
+            "results/chebtuck/{run}/figures/slices.svg",
+            caption="../report/expansion_slices.rst",
+            category="chebtuck",
+            subcategory="{run}",
+            labels={"figure": "planes through the middle"},
+        ),
+        ranks=report(
+            "results/chebtuck/{run}/figures/ranks.svg",
+            caption="../report/expansion_ranks.rst",
+            category="chebtuck",
+            subcategory="{run}",
+            labels={"figure": "rank against tolerance"},
+        ),
     log:
         "logs/chebtuck/{run}/plot.log",
     conda:
@@ -96,7 +110,7 @@ rule chebtuck_plot:
         code=code("plotting.chebyshev_tucker"),
     shell:
         "python -m polyadic plot {input.approximation:q}"
-        " --figure decay singular_values factors -o {output:q} &> {log:q}"
+        " --figure decay singular_values factors slices ranks -o {output:q} &> {log:q}"
 
 
 rule chebtuck_sweep:
