@@ -3,11 +3,11 @@
 Peers on the path (``pip install tntorch teneva tensorly``), then
 ``OMP_NUM_THREADS=1 python benchmarks/chebtuck/equal_error.py [FUNCTION ...]``.
 
-tntorch and teneva have no functions, only tensors: they approximate the tensor of values at 65 (129) Chebyshev points a
-mode, enough for the functions here, and Chebyshev interpolation between these makes them functions. tensorly
-takes the Tucker decomposition of the full tensor. Every method runs at falling tolerances (or rising ranks); a row is
-the cheapest of its runs whose error, at the same 20,000 random points, relative to the largest value, is at most the
-wanted one. Values at points asked for again count again, as the libraries count them.
+tntorch and teneva have no functions, only tensors: they approximate the tensor of values at 129 Chebyshev points a
+mode (33 in five modes), enough for the functions here, and interpolation between these makes them functions. tensorly
+takes the Tucker decomposition of the full tensor, where that is of at most 3 million values. Every method runs at
+falling tolerances or rising ranks; a row is the cheapest of its runs whose error, at the same 20,000 random points,
+relative to the largest value, is at most the wanted one. Values asked for again count as the libraries count them.
 """
 
 import contextlib
