@@ -76,7 +76,8 @@ class _Values:
             f[i : i + 1] if isinstance(i, int | np.integer) else f[i] for f, i in zip(self._factors, index, strict=True)
         ]
         values = tucker_compression.multiply(self.expansion.core, rows)
-        return np.ascontiguousarray(values[tuple(0 if isinstance(i, int | np.integer) else slice(None) for i in index)])
+        # A copy in C order, which unlike `ascontiguousarray` leaves a single number without a dimension.
+        return np.array(values[tuple(0 if isinstance(i, int | np.integer) else slice(None) for i in index)], order="C")
 
 
 def _chunks(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
