@@ -156,7 +156,14 @@ class ChebyshevTucker:
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
         inside = [np.clip(x, *interval) for x, interval in zip(axes, ends, strict=True)]
         scale = float(np.abs(array).max())
-        for share in (0.1, 0.03, 0.01):  # of the tolerance, which is of the largest value: norms bound it loosely
+        for share in (
+            0.1,
+            0.08,
+            0.06,
+            0.04,
+            0.02,
+            0.01,
+        ):  # of the tolerance, which is of the largest value: norms bound it loosely
             core, columns = tucker_compression.hosvd(array, share * tolerance * float(np.linalg.norm(array)))
             series = [
                 grid_interpolation.to_coefficients(u, x, interval, share * tolerance, order=order)
