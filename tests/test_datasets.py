@@ -4,6 +4,7 @@ import pytest
 
 from polyadic.core.errors import InputError
 from polyadic.datasets import dataset
+from polyadic.runs import plan
 
 SUM, OTHER = "0" * 64, "1" * 64
 
@@ -73,3 +74,15 @@ ARCHIVE = {"source": "observations", "wheel": "a==1", "archive_sha256": SUM, "me
 def test_sections_that_cannot_be_used(entry, sentence):
     with pytest.raises(InputError, match=f"datasets.yaml, x: .*{sentence}"):
         dataset("x", entry)
+
+
+def test_a_run_whose_dataset_is_of_a_kind_that_the_method_does_not_read_is_refused():
+    config = {
+        "methods": ["chebtuck"],
+        "datasets": {"population": {"source": "simulated_traces"}},
+        "chebtuck": {"runs": {"wrong": {"dataset": "population"}}},
+    }
+    with pytest.raises(
+        InputError, match="run wrong: dataset 'population' is of kind traces, chebtuck reads function or"
+    ):
+        plan(config)

@@ -1,7 +1,9 @@
-"""Errors and ranks on canonical tensors of the paper's MAT files, over the whole grid.
+"""Errors and ranks on canonical tensors of the paper's MAT files, slab by slab.
 
-``python benchmarks/chebtuck/canonical_files.py FOLDER`` where FOLDER holds ``Newton_CP_-1_1/`` and ``Data_256-2048/``.
-Prints for each file: error in the maximum norm (absolute), largest value, ranks, degrees, CPU seconds.
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/canonical_files.py FOLDER [SIZE ...]`` where FOLDER holds
+``Newton_CP_-1_1/``, ``Data_256-2048/`` and ``lattice/``. Prints for each file: error in the maximum norm (absolute),
+largest value, ranks, degrees, CPU seconds. To n = 512 every slab of the grid counts; beyond, 24 slabs: both ends, those
+next to the middle where the kernel peaks, and others drawn at random.
 """
 
 import sys
@@ -31,23 +33,39 @@ def molecule(path, n):
     return reduced["LAM1C"].ravel() / 0.1953125**3, factors, [(np.arange(n) + 0.5) * (2 / n) - 1] * 3
 
 
-def report(name, weights, factors, grid, degree=None):
-    ChebyshevTucker.from_cp(weights, factors, grid, degree=degree)
+def lattice(path):
+    """Return the long range: of the 25 terms a sign the 14 smoothest, by second differences."""
+    mat = loadmat(path)
+    parts = mat["Ldip"][0, 0]
+    factors = [np.asarray(parts[f"Ut{k}"], float) for k in (1, 2, 3)]
+    rough = np.linalg.norm(np.diff(factors[2], 2, axis=0), axis=0) / np.linalg.norm(factors[2], axis=0)
+    half = len(rough) // 2
+    flat = np.r_[np.argsort(rough[:half], kind="stable")[:14], half + np.argsort(rough[half:], kind="stable")[:14]]
+    return np.ones(28), [a[:, flat] for a in factors], [mat[f"{axis}col"].ravel() for axis in "xyz"]
+
+
+def slabs(n):
+    """Return the indices along the first axis that are compared."""
+    if n <= 512:
+        return np.arange(n)
+    drawn = np.random.default_rng(0).choice(n, 18, replace=False)
+    return np.unique(np.r_[0, 1, n // 2 - 1, n // 2, n - 2, n - 1, drawn])
+
+
+def report(name, weights, factors, grid, degree=None, tolerance=1e-13):
+    ChebyshevTucker.from_cp(weights, factors, grid, tolerance, degree=degree)
     start = time.process_time()
-    f = ChebyshevTucker.from_cp(weights, factors, grid, degree=degree)
+    f = ChebyshevTucker.from_cp(weights, factors, grid, tolerance, degree=degree)
     seconds = time.process_time() - start
     worst, largest = 0.0, 0.0
-    for block in np.array_split(np.arange(len(grid[0])), max(1, len(grid[0]) // 32)):
-        columns = (factors[1][:, None] * factors[2][None]).reshape(-1, len(weights)) if len(grid[0]) <= 256 else None
-        if columns is not None:
-            truth = ((factors[0][block] * weights) @ columns.T).reshape(len(block), len(grid[1]), -1)
-        else:
-            truth = np.einsum("ar,br,cr->abc", factors[0][block] * weights, factors[1], factors[2], optimize=True)
-        got = f.on_grid(grid[0][block], grid[1], grid[2])
+    for i in slabs(len(grid[0])):
+        truth = (factors[1] * (weights * factors[0][i])) @ factors[2].T
+        got = f.on_grid(grid[0][[i]], grid[1], grid[2])[0]
         worst, largest = max(worst, np.abs(got - truth).max()), max(largest, np.abs(truth).max())
     print(
-        f"{name:16} error {worst:.1e} of values to {largest:.3g}, ranks {f.ranks}, degree {f.degrees[0]},"
-        f" {seconds:.3f} CPU s"
+        f"{name:16} error {worst:.1e} of values to {largest:.3g}, ranks {f.ranks}, degrees {f.degrees},"
+        f" {seconds:.3f} CPU s",
+        flush=True,
     )
 
 
@@ -57,6 +75,11 @@ def main():
         case = newton(folder / f"Newton_CP_-1_1/Newt_canon_{n}.mat", n)
         report(f"newton {n}", *case)
         report(f"newton {n} m129", *case, degree=128)
+    report("lattice 960", *lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat"))
+    report("lattice 960 m129", *lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat"), degree=128)
+    for tolerance in (1e-5, 1e-6, 1e-7):
+        case = lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat")
+        report(f"lattice {tolerance:.0e}", *case, degree=128, tolerance=tolerance)
     report("molecule 256", *molecule(folder / "Data_256-2048/n256_Pn500.mat", 256), degree=128)
 
 

@@ -19,7 +19,7 @@ def list(_: argparse.Namespace) -> None:
     """Print the methods with their stages, the sources and the kinds."""
     print("methods")
     for name, card in registry.methods().items():
-        print(f"  {name:12} {card.title}\n  {'':12} stages: {', '.join(card.stages)}; reads {card.reads}")
+        print(f"  {name:12} {card.title}\n  {'':12} stages: {', '.join(card.stages)}; reads {' or '.join(card.kinds)}")
     print("sources")
     for name, stage in registry.sources().items():
         print(f"  {name:12} {'files to kind' if stage.files else 'generates kind'} {stage.output.kind}")

@@ -70,7 +70,9 @@ def _manual() -> str:
     for name, source in registry.sources().items():
         parts.append(f"## Source `{name}`\n\n{_table(source.config)}")
     for method, card in registry.methods().items():
-        parts.append(f"## Method `{method}`\n\n{card.title}. Reads kind `{card.reads}`.\n")
+        parts.append(
+            f"## Method `{method}`\n\n{card.title}. Reads kind {' or '.join(f'`{kind}`' for kind in card.kinds)}.\n"
+        )
         for stage in card.stages:
             found = registry.stage(method, stage)
             summary = (found.compute.__doc__ or "").strip().partition("\n")[0]
@@ -133,7 +135,11 @@ def _dataset_schema(name: str, stage: Any, texts: dict[str, Any]) -> dict[str, A
     package = {"type": "string", "pattern": "^[^=]+==[^=]+$"}
     origins = {"files": texts, "address": texts, "wheel": package, "sdist": package}
     checks = {"archive_sha256": {"type": "string"}, "members": texts, "sha256": texts}
-    found["oneOf"] = [{"required": [origin]} for origin in datasets.ORIGINS]
+    none = [{"not": {"anyOf": [{"required": [origin]} for origin in datasets.ORIGINS]}}]
+    found["oneOf"] = [
+        *({"required": [origin]} for origin in datasets.ORIGINS),
+        *(none if stage.files == "optional" else []),
+    ]
     return {**found, "properties": {"source": {"const": name}, **origins, **checks, "settings": settings}}
 
 

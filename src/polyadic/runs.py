@@ -141,6 +141,10 @@ def _method_runs(
             raise InputError(
                 f"{where}: dataset {entry.get('dataset')!r} is unknown; {nearest(str(entry.get('dataset')), datasets)}"
             )
+        made = registry.source(datasets[entry["dataset"]].source).output.kind
+        if made not in registry.method(method).kinds:
+            accepted = " or ".join(registry.method(method).kinds)
+            raise InputError(f"{where}: dataset {entry['dataset']!r} is of kind {made}, {method} reads {accepted}")
         expanded = dict(_expanded(where, name, entry))
         if "sweep" in entry:
             sweeps[name] = tuple(expanded)

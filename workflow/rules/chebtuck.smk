@@ -1,9 +1,9 @@
-"""Chebyshev-Tucker. Input: resources/{dataset}.nc, kind function. Output: results/chebtuck/{run}/."""
+"""Chebyshev-Tucker. Input: resources/{dataset}.nc: function, particles, grid, canonical tensor. Output: results/chebtuck/{run}/."""
 
 
 rule chebtuck_decompose:
     input:
-        function=dataset("chebtuck"),
+        data=dataset("chebtuck"),
     output:
         approximation="results/chebtuck/{run}/approximation.nc",
     log:
@@ -17,13 +17,13 @@ rule chebtuck_decompose:
         code=code("methods.chebtuck.decompose"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.methods.chebtuck.decompose"
-        " --function {input.function:q}"
+        " --data {input.data:q}"
         " --config {params.config:q} --out {output.approximation:q} &> {log:q}"
 
 
 rule chebtuck_evaluate:
     input:
-        function=dataset("chebtuck"),
+        data=dataset("chebtuck"),
         approximation="results/chebtuck/{run}/approximation.nc",
     output:
         metrics="results/chebtuck/{run}/metrics.nc",
@@ -38,7 +38,7 @@ rule chebtuck_evaluate:
         code=code("methods.chebtuck.evaluate"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.methods.chebtuck.evaluate"
-        " --function {input.function:q} --approximation {input.approximation:q}"
+        " --data {input.data:q} --approximation {input.approximation:q}"
         " --config {params.config:q} --out {output.metrics:q} &> {log:q}"
 
 
@@ -88,6 +88,20 @@ rule chebtuck_plot:
             subcategory="{run}",
             labels={"figure": "factor functions"},
         ),
+        slices=report(
+            "results/chebtuck/{run}/figures/slices.svg",
+            caption="../report/expansion_slices.rst",
+            category="chebtuck",
+            subcategory="{run}",
+            labels={"figure": "planes through the middle"},
+        ),
+        ranks=report(
+            "results/chebtuck/{run}/figures/ranks.svg",
+            caption="../report/expansion_ranks.rst",
+            category="chebtuck",
+            subcategory="{run}",
+            labels={"figure": "rank against tolerance"},
+        ),
     log:
         "logs/chebtuck/{run}/plot.log",
     conda:
@@ -96,7 +110,7 @@ rule chebtuck_plot:
         code=code("plotting.chebyshev_tucker"),
     shell:
         "python -m polyadic plot {input.approximation:q}"
-        " --figure decay singular_values factors -o {output:q} &> {log:q}"
+        " --figure decay singular_values factors slices ranks -o {output:q} &> {log:q}"
 
 
 rule chebtuck_sweep:

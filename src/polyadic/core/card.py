@@ -20,7 +20,7 @@ class Card:
     exports
         Names of ``api.py`` that ``import polyadic`` offers.
     reads
-        Kind of the dataset that a run names.
+        Kinds of datasets that a run may name.
     paper, url
         The source of the method.
     """
@@ -30,6 +30,11 @@ class Card:
     stages: tuple[str, ...]
     products: tuple[str, ...]
     exports: tuple[str, ...]
-    reads: str
+    reads: str | tuple[str, ...]
     paper: str
     url: str
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that a run may name, one or several."""
+        return (self.reads,) if isinstance(self.reads, str) else self.reads

@@ -17,8 +17,9 @@ Array = NDArray[np.float64]
 def interpolation_matrix(grid: Array, targets: Array, order: int = 13) -> scipy.sparse.csr_array:
     """Return the sparse ``(targets, grid)`` matrix of local Lagrange interpolation of a degree.
 
-    Every target takes the ``order + 1`` nearest points of the uniform grid; beyond the outer points, by up to half a
+    Every target takes the ``order + 1`` nearest points of the rising grid; beyond the outer points, by up to half a
     cell, the end polynomial goes on. Never least squares: they oscillate between the grid points at the ends.
+    Barycentric formula (Berrut and Trefethen 2004), with weights by binomials where the grid is uniform.
 
     Examples
     --------
@@ -28,14 +29,22 @@ def interpolation_matrix(grid: Array, targets: Array, order: int = 13) -> scipy.
     True
     """
     n, width = len(grid), min(order + 1, len(grid))
-    step = (grid[-1] - grid[0]) / max(n - 1, 1)
-    if n > 1 and np.abs(np.diff(grid) - step).max() > 1e-6 * abs(step):
-        raise ValueError("the grid must be uniform; resample it first")
-    position = (targets - grid[0]) / (step or 1.0)
-    first = np.clip(np.round(position - (width - 1) / 2).astype(int), 0, n - width)
-    distance = position[:, None] - (first[:, None] + np.arange(width))
+    step = (grid[-1] - grid[0]) / max(n - 1, 1) or 1.0
     nodes = np.arange(width)
-    weights = (-1.0) ** nodes * scipy.special.binom(width - 1, nodes)
+    if np.abs(np.diff(grid) - step).max(initial=0.0) <= 1e-6 * abs(step):
+        position = (targets - grid[0]) / step
+        first = np.clip(np.round(position - (width - 1) / 2).astype(int), 0, n - width)
+        distance = position[:, None] - (first[:, None] + nodes)
+        weights = np.broadcast_to((-1.0) ** nodes * scipy.special.binom(width - 1, nodes), distance.shape)
+    else:
+        if (np.diff(grid) <= 0).any():
+            raise ValueError("the grid must rise")
+        middle = (grid[: n - width + 1] + grid[width - 1 :]) / 2
+        first = np.clip(np.searchsorted((middle[1:] + middle[:-1]) / 2, targets), 0, n - width)
+        near = grid[first[:, None] + nodes]
+        distance = (targets[:, None] - near) / step
+        gaps = (near[:, :, None] - near[:, None, :]) / step + np.eye(width)
+        weights = 1.0 / np.prod(gaps, axis=2)
     exact = distance == 0
     ratios = weights / np.where(exact, 1.0, distance)
     ratios[exact.any(axis=1)] = 0
@@ -47,18 +56,23 @@ def interpolation_matrix(grid: Array, targets: Array, order: int = 13) -> scipy.
 
 
 def to_coefficients(
-    samples: Array, grid: Array, interval: tuple[float, float], tolerance: float, degree: int | None = None
+    samples: Array,
+    grid: Array,
+    interval: tuple[float, float],
+    tolerance: float,
+    degree: int | None = None,
+    order: int = 13,
 ) -> Array:
-    """Return Chebyshev coefficients ``(m, columns)`` of columns ``(n, columns)`` given on a uniform grid.
+    """Return Chebyshev coefficients ``(m, columns)`` of columns ``(n, columns)`` given on a grid.
 
-    Local interpolation of degree 13 to Chebyshev points; their number is ``degree + 1``, or doubles until the
+    Local interpolation of degree ``order`` to Chebyshev points; their number is ``degree + 1``, or doubles until the
     coefficients fall below ``tolerance`` of the largest.
     """
     low, high = interval
     m = 33 if degree is None else degree + 1
     while True:
         x = low + (high - low) * (chebyshev.points(m) + 1) / 2
-        c = chebyshev.coefficients(np.asarray(interpolation_matrix(grid, x) @ samples))
+        c = chebyshev.coefficients(np.asarray(interpolation_matrix(grid, x, order) @ samples))
         length = series_length(c, tolerance * float(np.abs(samples).max(initial=0.0)))
         if degree is not None or length.resolved or 2 * m > 4 * len(grid):
             return c if degree is not None or not length.resolved else c[: length.length]

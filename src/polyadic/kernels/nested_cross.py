@@ -207,7 +207,9 @@ class NestedCross:
             if length.resolved and self._is_series(space, fibre, size):
                 size = min(size, int(1.1 * length.length) + 6)
                 break
-            if length.noisy or _hopeless(size, length, previous, self.threshold):
+            if (length.noisy and (fibre.noisy or len(fibre.pieces) == 1)) or _hopeless(
+                size, length, previous, self.threshold
+            ):
                 self.unresolved[mode] = length
                 break
             size, previous = space.basis.nested(size), length.order

@@ -19,13 +19,14 @@ _SEAM = 0.05  # of the threshold inside of pieces: steps between pieces make lon
 
 @dataclass(frozen=True)
 class Piece:
-    """A polynomial on a part of [-1, 1]: ends, coefficients and whether they resolve the function there."""
+    """A polynomial on a part of [-1, 1]: ends, coefficients, whether they resolve the function or meet its noise."""
 
     low: float
     high: float
     coefficients: Array
     needed: int
     resolved: bool
+    noisy: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class PiecewiseFibre:
 
     pieces: tuple[Piece, ...]
     resolved: bool
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the values carry noise anywhere, seen on a tiny interval."""
+        return any(piece.noisy for piece in self.pieces)
 
     def __call__(self, t: Array) -> Array:
         """Return the values at coordinates."""
@@ -147,8 +153,9 @@ def _piece(
     while True:
         c = chebyshev.coefficients(values)
         length = series_length(c, threshold)
-        if length.resolved or (length.noisy and _noise(function, ends, length.error)):
-            return Piece(low, high, c, length.length, True)
+        noisy = length.noisy and not length.resolved and _noise(function, ends, length.error)
+        if length.resolved or noisy:
+            return Piece(low, high, c, length.length, True, noisy)
         if 2 * size - 1 > largest or not (whole or _promising(c, threshold)):
             return Piece(low, high, c, size, False)
         size = 2 * size - 1

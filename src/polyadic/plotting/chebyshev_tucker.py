@@ -1,5 +1,6 @@
 """Figures of kind `chebyshev_tucker`: decay of coefficients, singular values, factor functions."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -51,9 +52,51 @@ def factors(ds: xr.Dataset) -> Figure:
         functions = ds[f"factor_{mode}"].to_numpy()[:, :_FUNCTIONS]
         axes.plot(ds[mode], functions, linewidth=0.9)
         rank = ds.sizes[f"rank_{mode}"]
-        units = ds[mode].attrs.get("units", "1")
-        axes.set(title=f"{mode}: {functions.shape[1]} of {rank}", xlabel=mode if units == "1" else f"{mode} [{units}]")
+        axes.set(title=f"{mode}: {functions.shape[1]} of {rank}", xlabel=_label(ds, mode))
     return figure
+
+
+def slices(ds: xr.Dataset) -> Figure:
+    """Return the function on planes through the middle of its domain, a panel a pair of modes, at most three."""
+    modes = kind.modes(ds)
+    pairs = list(itertools.combinations(range(len(modes)), 2))[:3]
+    drawn = [ds[mode].to_numpy() for mode in modes]
+    rows = [ds[f"factor_{mode}"].to_numpy() for mode in modes]
+    planes = []
+    for pair in pairs:
+        plane = ds["core"].to_numpy()
+        for k in reversed(range(len(modes))):
+            middle = len(rows[k]) // 2
+            plane = np.moveaxis(np.tensordot(rows[k] if k in pair else rows[k][[middle]], plane, (1, k)), 0, k)
+        planes.append(plane.reshape([len(drawn[k]) for k in pair]).T)
+    low, high = min(float(p.min()) for p in planes), max(float(p.max()) for p in planes)
+    figure = Figure(figsize=(0.8 + 3.2 * len(pairs), 2.8), layout="constrained")
+    panels = figure.subplots(1, len(pairs), squeeze=False)[0]
+    for axes, (a, b), plane in zip(panels, pairs, planes, strict=True):
+        shown = axes.pcolormesh(drawn[a], drawn[b], plane, shading="nearest", vmin=low, vmax=high, rasterized=True)
+        axes.set(xlabel=_label(ds, modes[a]), ylabel=_label(ds, modes[b]))
+    units = ds["core"].attrs.get("units", "1")
+    figure.colorbar(shown, ax=list(panels), label="value" if units == "1" else f"value [{units}]")
+    return figure
+
+
+def ranks(ds: xr.Dataset) -> Figure:
+    """Return the rank of every mode that a tolerance needs, from the singular values: those discarded, in norm."""
+    figure = Figure(figsize=(4.6, 3.2))
+    axes = figure.subplots()
+    for mode in kind.modes(ds):
+        values = ds[f"singular_value_{mode}"].to_numpy()
+        tails = np.sqrt(np.cumsum(np.square(values[::-1])))[::-1]
+        axes.step(tails / (tails[0] or 1.0), np.arange(len(values)), where="pre", lw=0.9, label=mode)
+    axes.set(xscale="log", xlabel="discarded share of the norm", ylabel="rank")
+    axes.invert_xaxis()
+    axes.legend()
+    return figure
+
+
+def _label(ds: xr.Dataset, mode: str) -> str:
+    units = ds[mode].attrs.get("units", "1")
+    return mode if units == "1" else f"{mode} [{units}]"
 
 
 def _panels(modes: list[str]) -> tuple[Figure, list[Any]]:
@@ -77,4 +120,6 @@ FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
     "decay": decay,
     "singular_values": singular_values,
     "factors": factors,
+    "slices": slices,
+    "ranks": ranks,
 }

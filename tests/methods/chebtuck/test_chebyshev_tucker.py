@@ -188,3 +188,16 @@ def test_lazy_grid_equals_the_eager_one():
     lazy = lazy_grid(model, axes)
     assert len(lazy.chunks[0]) > 1
     np.testing.assert_allclose(lazy.to_numpy(), model.on_grid(*axes), atol=1e-13)
+
+
+def test_parts_of_a_lazy_grid_are_those_of_the_eager_one():
+    from polyadic.methods.chebtuck.lazy_grid import lazy_grid
+
+    model = polyadic.chebyshev_tucker(lambda x, y: np.exp(x * y), [(-1, 1)] * 2, 1e-8)
+    axes = [np.linspace(-1, 1, 2000), np.linspace(-1, 1, 7)]
+    lazy, eager = lazy_grid(model, axes), model.on_grid(*axes)
+    parts = ((1500, slice(None)), (slice(None), 3), (1999, 6), (slice(10, 1800, 7), slice(None, None, -1)))
+    for part in (*parts, ([3, 1500, 700], slice(2, 5)), ([5, 1990], 4)):
+        found = lazy[part].to_numpy()
+        assert found.shape == eager[part].shape
+        np.testing.assert_allclose(found, eager[part], atol=1e-13)

@@ -9,7 +9,7 @@ from polyadic.core.errors import InputError
 from polyadic.kinds import chebyshev_tucker, metrics
 from polyadic.kinds import particles as kind
 from polyadic.methods.chebtuck.export_grid import BOHR, write_grid
-from polyadic.methods.chebtuck.from_particles import PotentialSettings, judge, long_range, potential_of
+from polyadic.methods.chebtuck.from_particles import PotentialSettings, compare, long_range, potential_of
 from polyadic.methods.chebtuck.model import ChebyshevTucker
 from polyadic.sources.particles import ParticlesConfig, particles
 
@@ -29,7 +29,7 @@ def test_long_range_survives_its_dataset():
 def test_the_potential_beats_interpolation_of_a_grid_and_keeps_the_tolerance(make):
     ds = particles(ParticlesConfig(make=make, count=500, cells=(2, 2, 2)))
     potential = potential_of(ds, PotentialSettings(tolerance=1e-6))
-    table = judge(potential, 100, 1.0, 0, ds.attrs.get("madelung_constant", np.nan))
+    table = compare(potential, 100, 1.0, 0, ds.attrs.get("madelung_constant", np.nan))
     metrics.SCHEMA.check(table)
     names = table["metric"].to_numpy().tolist()
     for family in ("random", "near", "adversarial"):

@@ -3,20 +3,28 @@
 import dataclasses
 import json
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from polyadic.kernels import direct_sum, potential_units
+from polyadic.kernels import direct_sum
+from polyadic.kernels.coulomb_splitting import Splitting
 from polyadic.kinds import metrics
 from polyadic.kinds import particles as kind
 from polyadic.kinds.metrics import Metric
+from polyadic.methods.chebtuck.model import ChebyshevTucker
 from polyadic.methods.chebtuck.particle_potential import ParticlePotential, particle_potential
+
+if TYPE_CHECKING:
+    from polyadic.methods.chebtuck.decompose import DecomposeConfig
+    from polyadic.methods.chebtuck.evaluate import EvaluateConfig
 
 Array = NDArray[np.float64]
 
-ACCEPTED_UNITS = tuple(potential_units.UNITS)
+_GRID = 64  # points along each axis of the grid that stands for what viewers hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +36,19 @@ class PotentialSettings:
     unit: str = "V"
     relative_permittivity: float = 1.0
     temperature: float = 298.15
+
+
+def decompose(cfg: "DecomposeConfig", particles: xr.Dataset) -> xr.Dataset:
+    """Return the long range of the potential, a Dataset of kind `chebyshev_tucker`."""
+    settings = PotentialSettings(cfg.tolerance, cfg.splitting, cfg.unit, cfg.relative_permittivity, cfg.temperature)
+    return long_range(potential_of(particles, settings))
+
+
+def judge(cfg: "EvaluateConfig", particles: xr.Dataset, approximation: xr.Dataset) -> xr.Dataset:
+    """Return the errors of the potential that a stored long range and the particles make, as kind `metrics`."""
+    potential = stored_potential(particles, approximation)
+    madelung = float(particles.attrs.get("madelung_constant", np.nan))
+    return compare(potential, cfg.points // 3, cfg.excluded_radius, cfg.seed, madelung)
 
 
 def potential_of(particles: xr.Dataset, settings: PotentialSettings) -> ParticlePotential:
@@ -50,14 +71,43 @@ def long_range(potential: ParticlePotential) -> xr.Dataset:
     ds = potential.long.to_dataset(potential.unit, ["1" if fractional else "angstrom"] * 3)
     split = potential.splitting
     ds.attrs |= {
-        "splitting": json.dumps(
-            {"form": split.form, "parameter": split.parameter, "cutoff": split.cutoff, "band": split.band}
-        ),
+        "splitting": json.dumps(dataclasses.asdict(split)),
+        "unit_factor": potential.factor,
+        "tolerance": potential.tolerance,
         "coordinates": "fractional" if fractional else "cartesian",
         "net_charge": potential.net_charge,
         "comment": "long range of the potential; the short range is summed over particles nearer than the cutoff",
     }
     return ds
+
+
+def stored_potential(particles: xr.Dataset, approximation: xr.Dataset) -> ParticlePotential:
+    """Return the potential of particles whose long range is stored: what `long_range` made, bit for bit."""
+    attributes = approximation.attrs
+    if "splitting" not in attributes:
+        raise ValueError("approximation must be the long range of particles, found no attribute 'splitting'")
+    stored = json.loads(attributes["splitting"])
+    split = Splitting(**{**stored, "coefficients": tuple(stored["coefficients"])})
+    long = ChebyshevTucker.from_dataset(approximation)
+    cell, x = kind.cell(particles), particles["position"].to_numpy().astype(float)
+    ends = np.array(long.domain)
+    box = (ends[:, 0], ends[:, 1])
+    if cell is not None:
+        fractional = x @ np.linalg.inv(cell)
+        x = (fractional - np.floor(fractional)) @ cell
+        box = (cell.min(axis=0), cell.max(axis=0))
+    return ParticlePotential(
+        long,
+        split,
+        x,
+        particles["charge"].to_numpy().astype(float),
+        box,
+        cell,
+        str(approximation["core"].attrs["units"]),
+        float(attributes["unit_factor"]),
+        long.scale,
+        float(attributes["tolerance"]),
+    )
 
 
 def points(potential: ParticlePotential, count: int, radius: float, seed: int) -> dict[str, Array]:
@@ -91,12 +141,13 @@ def points(potential: ParticlePotential, count: int, radius: float, seed: int) -
     return kept
 
 
-def judge(potential: ParticlePotential, count: int, radius: float, seed: int, madelung: float = np.nan) -> xr.Dataset:
+def compare(potential: ParticlePotential, count: int, radius: float, seed: int, madelung: float = np.nan) -> xr.Dataset:
     """Return the errors of the potential and of its baselines as a Dataset of kind `metrics`.
 
-    Free space: against direct summation. A cell: against the same potential at a tolerance a thousand times smaller and
-    another splitting. Baselines: ``direct`` summation itself, and ``grid``: the full potential interpolated linearly
-    from 64^3 values, as viewers do.
+    Free space: against ``direct`` summation. A cell: against ``finer``, the same potential at a tolerance a thousand
+    times smaller and another splitting. The reference is a row: its error is zero, its cost is not. Baseline: ``grid``,
+    the full potential interpolated linearly from 64^3 values, as viewers do. Errors are relative to the root mean
+    square of the potential at the points of a family.
 
     Parameters
     ----------
@@ -108,32 +159,47 @@ def judge(potential: ParticlePotential, count: int, radius: float, seed: int, ma
         Known Madelung constant, if any: the relative error of the energy becomes a metric.
     """
     families = points(potential, count, radius, seed)
-    truth = {name: _truth(potential, x) for name, x in families.items()}
-    rows: dict[str, dict[str, float]] = {"chebtuck": {}, "grid": {}, "direct": {}}
-    interpolated = _grid_interpolation(potential)
+    reference = "direct" if potential.cell is None else "finer"
+    rows: dict[str, dict[str, float]] = {"chebtuck": {}, "grid": {}, reference: {}}
+    exact, interpolated = _reference(potential), _grid_interpolation(potential)
     for name, x in families.items():
         if len(x) == 0:
             continue
-        scale = float(np.sqrt(np.mean(truth[name] ** 2))) or 1.0
-        for method, values in (("chebtuck", potential(x)), ("grid", interpolated(x)), ("direct", truth[name])):
-            error = values - truth[name]
+        truth = exact(x)
+        scale = float(np.sqrt(np.mean(truth**2))) or 1.0
+        for method, values in (("chebtuck", potential(x)), ("grid", interpolated(x)), (reference, truth)):
+            error = values - truth
             rows[method][f"relative_l2_{name}"] = float(np.sqrt(np.mean(error**2))) / scale
             rows[method][f"max_error_{name}"] = float(np.abs(error).max()) / scale
+    for method, (numbers, pairs) in _costs(potential, reference).items():
+        rows[method] |= {"stored_numbers": numbers, "pairs_per_point": pairs}
     rows["chebtuck"]["net_force"] = _net_force(potential)
     if np.isfinite(madelung):
         rows["chebtuck"]["energy_error"] = _energy_error(potential, madelung)
     names = list(rows["chebtuck"])
     table = np.array([[rows[method].get(name, np.nan) for method in rows] for name in names])
-    known = {name: Metric(-1, "1", 0.0) for name in names}
+    known = {name: Metric(-1, "1") for name in names}
     out = metrics.dataset(table, np.full(table.shape, np.nan), metrics=known, methods=list(rows), units="1")
     out.attrs |= {"points": count, "excluded_radius": radius, "particles": len(potential.charges)}
     return out
 
 
-def _truth(potential: ParticlePotential, x: Array) -> Array:
-    if potential.cell is None:
-        return potential.factor * direct_sum.potential(x, potential.positions, potential.charges)
-    return _finer(potential)(x)
+def _reference(potential: ParticlePotential) -> Callable[[Array], Array]:
+    if potential.cell is not None:
+        return _finer(potential)
+    return lambda x: potential.factor * direct_sum.potential(x, potential.positions, potential.charges)
+
+
+def _costs(potential: ParticlePotential, reference: str) -> dict[str, tuple[float, float]]:
+    """Return per row the numbers it stores and the pairs of charges and points that a point takes."""
+    particles = 4.0 * len(potential.charges)
+    near = {"chebtuck": potential, **({"finer": _finer(potential)} if reference == "finer" else {})}
+    found = {"grid": (float(_GRID**3), 0.0), "direct": (particles, float(len(potential.charges)))}
+    volume = abs(np.linalg.det(potential.cell)) if potential.cell is not None else np.prod(np.subtract(*potential.box))
+    for name, one in near.items():
+        pairs = 4 / 3 * np.pi * one.splitting.cutoff**3 * len(one.charges) / abs(float(volume))
+        found[name] = (particles + one.long.nbytes / 8, float(pairs))
+    return {name: found[name] for name in ("chebtuck", "grid", reference)}
 
 
 def _finer(potential: ParticlePotential) -> ParticlePotential:
@@ -152,7 +218,7 @@ def _grid_interpolation(potential: ParticlePotential):  # type: ignore[no-untype
     from scipy.interpolate import RegularGridInterpolator
 
     low, high = potential.box
-    axes = [np.linspace(a, b, 64) for a, b in zip(low, high, strict=True)]
+    axes = [np.linspace(a, b, _GRID) for a, b in zip(low, high, strict=True)]
     values = potential.on_grid(*axes)
     return RegularGridInterpolator(
         axes, np.where(np.isfinite(values), values, 0.0), bounds_error=False, fill_value=None

@@ -1,14 +1,14 @@
 """The result of the method: a function in Chebyshev-Tucker format, to evaluate, differentiate and combine."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import grid_interpolation, tucker_compression
+from polyadic.kernels import chebyshev_cross, grid_interpolation, tucker_compression
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 from polyadic.kinds import chebyshev_tucker as kind
 
@@ -100,6 +100,7 @@ class ChebyshevTucker:
         tolerance: float = 1e-13,
         domain: Sequence[tuple[float, float]] | None = None,
         degree: int | None = None,
+        order: int = 13,
     ) -> Self:
         """Return the function of a canonical tensor on a uniform grid.
 
@@ -117,16 +118,18 @@ class ChebyshevTucker:
             Per mode (low, high); half a cell beyond the outer points if None.
         degree
             Highest degree; None: as many as the columns need.
+        order
+            Degree of the local interpolation between the points of the grid.
 
         Notes
         -----
-        Columns are interpolated locally with degree 13, then `grid_interpolation.cp_to_tucker`. The error of this
+        Columns are interpolated locally, then `grid_interpolation.cp_to_tucker`. The error of this
         interpolation is not known from the grid alone, so ``error_estimate`` is NaN.
         """
         axes = [np.asarray(x, float) for x in grid]
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
         columns = [
-            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree)
+            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree, order)
             for a, x, interval in zip(factors, axes, ends, strict=True)
         ]
         core, spans = grid_interpolation.cp_to_tucker(np.asarray(weights, float), columns, tolerance)
@@ -140,24 +143,36 @@ class ChebyshevTucker:
         grid: Sequence[ArrayLike],
         tolerance: float = 1e-10,
         domain: Sequence[tuple[float, float]] | None = None,
+        order: int = 13,
     ) -> Self:
-        """Return the function of values on a uniform tensor grid: interpolated, transformed, reduced by HOSVD.
+        """Return the function of values on a tensor grid: interpolated, transformed, reduced by HOSVD.
 
-        Arguments as of `from_cp`. Ranks are first cut on the grid itself, so that interpolation runs over few columns.
+        Arguments as of `from_cp`; the grid may be uneven where ``domain`` is given. Ranks are first cut on the grid
+        itself, so that interpolation runs over few columns.
         The estimate compares the result with all values of the grid.
         """
         array = np.asarray(values, float)
         axes = [np.asarray(x, float) for x in grid]
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
-        core, columns = tucker_compression.hosvd(array, 0.1 * tolerance * float(np.linalg.norm(array)))
-        series = [
-            grid_interpolation.to_coefficients(u, x, interval, 0.1 * tolerance)
-            for u, x, interval in zip(columns, axes, ends, strict=True)
-        ]
-        found = cls.from_coefficients(core, series, ends, tolerance=0.1 * tolerance)
         inside = [np.clip(x, *interval) for x, interval in zip(axes, ends, strict=True)]
         scale = float(np.abs(array).max())
-        error = float(np.abs(found.on_grid(*inside) - array).max()) / (scale or 1.0)
+        for share in (
+            0.1,
+            0.08,
+            0.06,
+            0.04,
+            0.02,
+            0.01,
+        ):  # of the tolerance, which is of the largest value: norms bound it loosely
+            core, columns = tucker_compression.hosvd(array, share * tolerance * float(np.linalg.norm(array)))
+            series = [
+                grid_interpolation.to_coefficients(u, x, interval, share * tolerance, order=order)
+                for u, x, interval in zip(columns, axes, ends, strict=True)
+            ]
+            found = cls.from_coefficients(core, series, ends, tolerance=share * tolerance)
+            error = float(np.abs(found.on_grid(*inside) - array).max()) / (scale or 1.0)
+            if error <= tolerance:
+                break
         message = "" if error <= tolerance else f"the largest error on the grid is {error:.1e}"
         return dataclasses.replace(found, scale=scale, error_estimate=error, converged=not message, message=message)
 
@@ -211,6 +226,42 @@ class ChebyshevTucker:
             if interval is not None:
                 expansion = expansion.restricted(mode, *interval)
         return dataclasses.replace(self, expansion=expansion)
+
+    def composed(self, function: Callable[[Array], Array], tolerance: float = 1e-10, seed: int = 0) -> Self:
+        """Return a scalar function of this one, by adaptive cross approximation of values of this expansion.
+
+        Parameters
+        ----------
+        function
+            Takes an array of values and returns one of its shape, smooth on the range of this function.
+        tolerance
+            Relative to the largest value of the result; the error of this expansion itself comes on top.
+        seed
+            Seed of the test points.
+
+        Examples
+        --------
+        >>> x = np.array([[0.0], [1.0]])
+        >>> f = ChebyshevTucker.from_coefficients(np.ones((1, 1)), [x, x], [(-1, 1), (-1, 1)])
+        >>> g = f.composed(np.exp)
+        >>> bool(abs(g(0.5, 0.25) - np.exp(0.125)) < 1e-10), g.converged
+        (True, True)
+        """
+        e = self.expansion
+
+        def values(*points: Array) -> Array:
+            return function(e.at(points))
+
+        found = chebyshev_cross.approximate(values, e.domain, e.bases, tolerance, 10_000_000, seed)
+        return dataclasses.replace(
+            self,
+            expansion=found.expansion,
+            scale=found.scale,
+            error_estimate=found.error_estimate,
+            converged=found.converged and self.converged,
+            evaluations=found.evaluations,
+            message=found.message or self.message,
+        )
 
     def compressed(self, tolerance: float) -> Self:
         """Return it with smaller ranks: coefficients change by at most ``tolerance`` of their norm."""
