@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 from polyadic.core import io
 from polyadic.core.errors import InputError, nearest
@@ -55,7 +56,7 @@ def text(scores: pd.DataFrame) -> str:
 
 
 def further(path: Path) -> tuple[str, pd.DataFrame]:
-    """Return title and table of what a fit learned, or of the scores by station, from a file of such a kind."""
+    """Return title and table of what a fit learned, of stations or of components, from a file of such a kind."""
     with io.read(path) as ds:
         kind, stations = str(ds.attrs.get("kind")), ds
         if kind == "station_scores":
@@ -63,12 +64,37 @@ def further(path: Path) -> tuple[str, pd.DataFrame]:
             frame = stations.to_dataframe().reset_index()
             named = {n: n if units.get(n, "1") == "1" else f"{n} [{units[n]}]" for n in map(str, frame.columns)}
             return "Withheld rows by station", pd.DataFrame(frame.rename(columns=named))
+        if kind == "communities":
+            return "Components", components(stations)
     if kind == "tucker_posterior":
         with contextlib.closing(io.read(path, groups=True)) as tree:
             if "hyperparameters" in tree.children:
                 table = tree.children["hyperparameters"].to_dataset(inherit=False).to_dataframe()
                 return "Learned hyperparameters", table
-    raise InputError(f"{path}: holds no table of stations or of hyperparameters, its kind is {kind!r}")
+    raise InputError(f"{path}: holds no table of stations, components or hyperparameters, its kind is {kind!r}")
+
+
+def components(ds: xr.Dataset | xr.DataTree) -> pd.DataFrame:
+    """Return a row a component: its communities, what they save, when and where it is active, and what goes with it."""
+    label = ds["membership"].isel(level=0)
+    columns = {
+        "component": range(ds.sizes["component"]),
+        "communities": label.max("neuron").to_numpy() + 1,
+        "model": ds["model"].to_numpy(),
+        "saved [bit]": (ds["description_length_one_block"] - ds["description_length"]).to_numpy(),
+        "agreement of starts": ds["probability"].mean("neuron").to_numpy(),
+    }
+    if "high" in ds:
+        columns["share of time high"] = ds["high"].any("animal").mean("time").to_numpy()
+        columns["animals"] = ds["loads"].sum("animal").to_numpy()
+    for name, title in (("p_surrogate", "p dynamics"), ("p_synchrony", "p synchrony")):
+        if name in ds:
+            columns[title] = ds[name].to_numpy()
+    for value, dimension in (("effect", "event"), ("correlation", "behaviour")):
+        for name in ds[dimension].to_numpy() if dimension in ds.coords else ():
+            columns[f"{name}: {value}"] = ds[value].sel({dimension: name}).to_numpy()
+            columns[f"{name}: p"] = ds[f"p_{dimension}_adjusted"].sel({dimension: name}).to_numpy()
+    return pd.DataFrame(columns)
 
 
 def save(scores: pd.DataFrame, path: Path, others: Sequence[tuple[str, pd.DataFrame]] = ()) -> None:

@@ -63,10 +63,33 @@ rule connectome_surrogates:
         " --config {params.config:q} --out {output.significance:q} &> {log:q}"
 
 
+rule connectome_communities:
+    input:
+        traces=dataset("connectome"),
+        factors="results/connectome/{run}/factors.nc",
+        significance="results/connectome/{run}/significance.nc",
+    output:
+        communities="results/connectome/{run}/communities.nc",
+    log:
+        "logs/connectome/{run}/communities.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        config=settings("connectome", "communities"),
+        code=code("methods.connectome.communities"),
+    shell:
+        "POLYADIC_THREADS={threads} python -m polyadic.methods.connectome.communities"
+        " --traces {input.traces:q} --factors {input.factors:q} --significance {input.significance:q}"
+        " --config {params.config:q} --out {output.communities:q} &> {log:q}"
+
+
 rule connectome_evaluate:
     input:
         traces=dataset("connectome"),
         factors="results/connectome/{run}/factors.nc",
+        communities="results/connectome/{run}/communities.nc",
     output:
         metrics="results/connectome/{run}/metrics.nc",
     log:
@@ -80,13 +103,14 @@ rule connectome_evaluate:
         code=code("methods.connectome.evaluate"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.methods.connectome.evaluate"
-        " --traces {input.traces:q} --factors {input.factors:q}"
+        " --traces {input.traces:q} --factors {input.factors:q} --communities {input.communities:q}"
         " --config {params.config:q} --out {output.metrics:q} &> {log:q}"
 
 
 rule connectome_table:
     input:
         metrics="results/connectome/{run}/metrics.nc",
+        communities="results/connectome/{run}/communities.nc",
     output:
         table=report(
             "results/connectome/{run}/scores.html",
@@ -102,7 +126,8 @@ rule connectome_table:
     params:
         code=code("comparison"),
     shell:
-        "python -m polyadic compare {input.metrics:q} -o {output.table:q} &> {log:q}"
+        "python -m polyadic compare {input.metrics:q} --with {input.communities:q} -o {output.table:q}"
+        " &> {log:q}"
 
 
 rule connectome_plot_scores:
@@ -173,6 +198,49 @@ rule connectome_plot_rank:
         code=code("plotting.rank_curve"),
     shell:
         "python -m polyadic plot {input.curve:q} --figure curve -o {output:q} &> {log:q}"
+
+
+rule connectome_plot_communities:
+    input:
+        communities="results/connectome/{run}/communities.nc",
+    output:
+        courses=report(
+            "results/connectome/{run}/figures/courses.svg",
+            caption="../report/connectome_courses.rst",
+            category="connectome",
+            subcategory="{run}",
+            labels={"figure": "when components are active"},
+        ),
+        matrix=report(
+            "results/connectome/{run}/figures/matrix.svg",
+            caption="../report/connectome_matrix.rst",
+            category="connectome",
+            subcategory="{run}",
+            labels={"figure": "pairs by community"},
+        ),
+        graph=report(
+            "results/connectome/{run}/figures/graph.svg",
+            caption="../report/connectome_graph.rst",
+            category="connectome",
+            subcategory="{run}",
+            labels={"figure": "graphs of the components"},
+        ),
+        connectivity=report(
+            "results/connectome/{run}/figures/connectivity.svg",
+            caption="../report/connectome_connectivity.rst",
+            category="connectome",
+            subcategory="{run}",
+            labels={"figure": "between communities"},
+        ),
+    log:
+        "logs/connectome/{run}/plot_communities.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.communities"),
+    shell:
+        "python -m polyadic plot {input.communities:q} --figure courses matrix graph connectivity"
+        " -o {output:q} &> {log:q}"
 
 
 rule connectome_sweep:

@@ -24,11 +24,15 @@ Data = xr.Dataset | xr.DataTree
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """What one input of a stage accepts: a kind, or one of several; one file, or many; or none, then it is None."""
+    """What one input of a stage accepts: a kind, or one of several; one file, or many; or none, then it is None.
+
+    With ``groups`` the stage receives a DataTree, with the child groups that the file happens to have.
+    """
 
     schemas: tuple[Schema, ...]
     many: bool = False
     optional: bool = False
+    groups: bool = False
 
     @property
     def kinds(self) -> str:
@@ -163,7 +167,7 @@ def open_input(path: Path, accepted: Input) -> Data:
         ds.close()
         raise InputError(f"{path}: its kind is {kind!r}, accepted is {accepted.kinds}; was it made by polyadic?")
     schema = accepted.schema_of(kind)
-    if schema.groups:
+    if schema.groups or accepted.groups:
         ds.close()
         ds = io.read(path, groups=True)
     schema.check(ds, str(path))

@@ -19,12 +19,17 @@ class Components(NamedTuple):
     frames: NDArray[np.int64]
 
 
-def scores(found: Components, membership: NDArray[np.integer], active: NDArray[np.bool_]) -> tuple[Array, Array]:
+def scores(
+    found: Components,
+    membership: NDArray[np.integer],
+    active: NDArray[np.bool_],
+    labels: NDArray[np.integer] | None = None,
+) -> tuple[Array, Array]:
     """Return membership AMI and epoch IoU of every planted state.
 
     A component is on where its course exceeds Otsu's threshold; components are matched to states by intersection over
-    union. The AMI is between the planted communities and those of greedy modularity on the component's graph, over the
-    neurons that belong to one.
+    union. The AMI is between the planted communities and ``labels``, or those of greedy modularity on the component's
+    graph where there are none, over the neurons that belong to a planted one.
 
     Parameters
     ----------
@@ -34,6 +39,8 @@ def scores(found: Components, membership: NDArray[np.integer], active: NDArray[n
         Community of each neuron in each state ``(state, neuron)``, -1: none.
     active
         When each state is active ``(state, time)``.
+    labels
+        Community of each neuron in each component ``(component, neuron)``.
 
     Examples
     --------
@@ -52,7 +59,8 @@ def scores(found: Components, membership: NDArray[np.integer], active: NDArray[n
     rows, states = linear_sum_assignment(-overlap)
     ami, iou = np.zeros(len(membership)), np.zeros(len(membership))
     for component, state in zip(rows, states, strict=True):
-        label = greedy_communities(refold(found.pairs[:, component], membership.shape[1]))
+        graph = refold(found.pairs[:, component], membership.shape[1])
+        label = greedy_communities(graph) if labels is None else labels[component]
         members = membership[state] >= 0
         ami[state] = adjusted_mutual_info_score(membership[state, members], label[members])
         iou[state] = overlap[component, state]

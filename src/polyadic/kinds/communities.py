@@ -1,6 +1,7 @@
 """Kind `communities`: communities of the neurons by component, their levels, stability and connectivity."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -33,8 +34,21 @@ SCHEMA = Schema(
     optional={
         "weights": Var(("component", "neuron", "partner")),
         "p_surrogate": Var(("component",), units="1"),
+        "p_synchrony": Var(("component",), units="1"),
+        "activity": Var(("component", "animal", "time")),
+        "loads": Var(("component", "animal"), kinds="b"),
+        "high": Var(("component", "animal", "time"), kinds="b"),
+        "interval_component": Var(("interval",), kinds="i"),
+        "interval_animal": Var(("interval",), kinds="i"),
+        "interval_start": Var(("interval",), units="s"),
+        "interval_stop": Var(("interval",), units="s"),
+        "event_on": Var(("event", "animal", "time"), kinds="b"),
+        "effect": Var(("component", "event"), units="1"),
         "p_event": Var(("component", "event"), units="1"),
         "p_event_adjusted": Var(("component", "event"), units="1"),
+        "correlation": Var(("component", "behaviour"), units="1"),
+        "p_behaviour": Var(("component", "behaviour"), units="1"),
+        "p_behaviour_adjusted": Var(("component", "behaviour"), units="1"),
     },
     rules=(_faults,),
 )
@@ -80,6 +94,78 @@ def dataset(
     ds["description_length"] = variable(("component",), bits[0], "bit", "description length")
     ds["description_length_one_block"] = variable(("component",), bits[1], "bit", "description length of one block")
     return ds
+
+
+class Meaning(NamedTuple):
+    """When and where components are active, and what happened meanwhile.
+
+    Attributes
+    ----------
+    activity
+        (component, animal, time).
+    loads
+        (component, animal): whether the component counts in the animal.
+    high
+        (component, animal, time): whether it is active.
+    intervals
+        (component, animal, start in s, stop in s) of each time that it is.
+    events
+        Labels of the events.
+    event_on
+        (event, animal, time).
+    behaviours
+        Names of the behaviours.
+    """
+
+    activity: ArrayLike
+    loads: ArrayLike
+    high: ArrayLike
+    intervals: Sequence[tuple[int, int, float, float]]
+    events: Sequence[str]
+    event_on: ArrayLike
+    behaviours: Sequence[str]
+
+
+_TESTS = {
+    "effect": ("event", "mean behind the events less the mean of the course, in its standard deviations"),
+    "p_event": ("event", "p-value of the effect, all events shifted together"),
+    "p_event_adjusted": ("event", "p-value of the effect by Holm over all events, behaviours and components"),
+    "correlation": ("behaviour", "correlation of the course with the behaviour"),
+    "p_behaviour": ("behaviour", "p-value of the correlation under circular shifts"),
+    "p_behaviour_adjusted": ("behaviour", "p-value of the correlation by Holm over all events and components"),
+}
+
+
+def with_meaning(ds: xr.Dataset, found: Meaning, tests: Mapping[str, ArrayLike]) -> xr.Dataset:
+    """Return communities with the activity of their components, and the tests of events by variable name.
+
+    Examples
+    --------
+    >>> ds = with_meaning(example(), Meaning(np.ones((2, 1, 5)), [[True], [True]], np.ones((2, 1, 5), bool),
+    ...     [(0, 0, 0.0, 5.0)], ["light"], np.ones((1, 1, 5), bool), []), {"effect": [[1.0], [0.0]]})
+    >>> ds["high"].dims, float(ds["interval_stop"][0])
+    (('component', 'animal', 'time'), 5.0)
+    """
+    where = ("component", "animal", "time")
+    ds = ds.assign(
+        activity=(where, np.asarray(found.activity, float), {"units": "1", "long_name": "weight, course and loading"}),
+        loads=(where[:2], np.asarray(found.loads, bool), {"long_name": "loading is at least half of the greatest"}),
+        high=(where, np.asarray(found.high, bool), {"long_name": "course exceeds Otsu's threshold, animal loads"}),
+        event_on=(("event", *where[1:]), np.asarray(found.event_on, bool), {"long_name": "whether the event is on"}),
+    )
+    columns: list[Any] = list(zip(*found.intervals, strict=True)) or [(), (), (), ()]
+    for name, values in zip(("component", "animal"), columns, strict=False):
+        label = {"units": "1", "long_name": f"{name} of the interval, a position"}
+        ds[f"interval_{name}"] = ("interval", np.asarray(values, np.int32), label)
+    for name, values in zip(("start", "stop"), columns[2:], strict=True):
+        ds[f"interval_{name}"] = ("interval", np.asarray(values, float), {"units": "s", "long_name": f"{name}"})
+    for name, values in tests.items():
+        dimension, text = _TESTS[name]
+        ds[name] = (("component", dimension), np.asarray(values, float), {"units": "1", "long_name": text})
+    names = {"event": found.events, "behaviour": found.behaviours}
+    return ds.assign_coords(
+        {d: (d, np.asarray(list(n), str), {"long_name": d}) for d, n in names.items() if len(n) and d in ds.dims}
+    )
 
 
 def connectivity(weights: ArrayLike, labels: ArrayLike) -> Any:

@@ -53,6 +53,18 @@ def events(ds: xr.Dataset) -> list[tuple[str, float, float, str]]:
     return sorted(((str(a), float(b), float(c), str(d)) for a, b, c, d in zip(*columns, strict=True)), key=_by_start)
 
 
+def truth(data: xr.Dataset | xr.DataTree) -> xr.Dataset | None:
+    """Return what a simulator planted, or None where the traces hold no such group."""
+    if isinstance(data, xr.DataTree) and TRUTH in data.children:
+        return data.children[TRUTH].to_dataset(inherit=False)
+    return None
+
+
+def root(data: xr.Dataset | xr.DataTree) -> xr.Dataset:
+    """Return the traces themselves, without groups."""
+    return data.to_dataset() if isinstance(data, xr.DataTree) else data
+
+
 def _by_start(event: tuple[str, float, float, str]) -> tuple[float, str]:
     return event[1], event[0]
 

@@ -1,4 +1,4 @@
-"""Figures of kind `communities`: matrices sorted by community, graphs in the plane, connectivity."""
+"""Figures of kind `communities`: matrices by community, graphs in the plane, connectivity, courses with events."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from polyadic.plotting.style import COLOURS, SEQUENTIAL
 
@@ -53,6 +54,53 @@ def connectivity(ds: xr.Dataset) -> Figure:
     return figure
 
 
+def courses(ds: xr.Dataset) -> Figure:
+    """Return when every component is active, a line an animal, with events as bars and its p-values."""
+    shown = min(ds.sizes["component"], 2 * _SHOWN)
+    figure = Figure(figsize=(7.5, 0.6 + 1.5 * shown))
+    panels = figure.subplots(shown, 1, squeeze=False, sharex=True)[:, 0]
+    if "activity" not in ds:
+        panels[0].annotate("the file holds no courses", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        return figure
+    time, mask = ds["time"].to_numpy(), ds["high"].to_numpy()
+    for c, axes in enumerate(panels):
+        lines = ds["activity"].to_numpy()[c]
+        top = float(lines.max()) or 1.0
+        axes.fill_between(time, 0, top, where=mask[c].any(axis=0), step="mid", color="0.88", linewidth=0)
+        axes.plot(time, lines.T, color="0.25", linewidth=0.7, alpha=max(0.3, 1 / len(lines)))
+        _bars(axes, ds, top)
+        axes.set_title(_tested(ds, c), fontsize="small")
+        axes.set(ylabel="activity", xlim=(time[0], time[-1]), ylim=(0, None))
+    panels[-1].set_xlabel("time [s]")
+    if "event" in ds.coords:
+        handles = [Patch(color=COLOURS[k % len(COLOURS)], label=str(n)) for k, n in enumerate(ds["event"].to_numpy())]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)), fontsize="small")
+    return figure
+
+
+def _bars(axes: Any, ds: xr.Dataset, top: float) -> None:
+    """Draw a bar above the courses where an event is on in any animal."""
+    time, count = ds["time"].to_numpy(), ds.sizes.get("event", 0)
+    for k in range(count):
+        on = ds["event_on"].to_numpy()[k].any(axis=0)
+        low = top * (1.08 + 0.1 * (k if count <= 4 else 0))
+        axes.fill_between(time, low, low + 0.07 * top, where=on, step="mid", color=COLOURS[k % len(COLOURS)], lw=0)
+
+
+def _tested(ds: xr.Dataset, c: int) -> str:
+    words = [f"component {c}"]
+    for name, title in (("p_surrogate", "dynamics"), ("p_synchrony", "synchrony")):
+        if name in ds:
+            words.append(f"p {title} {float(ds[name][c]):.2g}")
+    for dimension in ("event", "behaviour"):
+        if dimension in ds.coords and ds.sizes[dimension]:
+            p = ds[f"p_{dimension}_adjusted"].to_numpy()[c]
+            if np.isfinite(p).any():
+                k = int(np.nanargmin(p))
+                words.append(f"{ds[dimension].to_numpy()[k]}: p {p[k]:.2g}")
+    return ", ".join(words)
+
+
 def _panels(ds: xr.Dataset) -> tuple[Figure, Any, int]:
     shown = min(ds.sizes["component"], _SHOWN)
     figure = Figure(figsize=(3.0 * shown, 2.9))
@@ -66,9 +114,14 @@ def _places(label: Any) -> Any:
     member = np.array([np.sum(label[:i] == k) for i, k in enumerate(label)])
     turn = 2 * np.pi * member / np.bincount(label)[label]
     distance = 1.2 if groups > 1 else 0.0
-    radius = 0.5
+    radius = min(0.5, 0.8 * 1.2 * np.sin(np.pi / groups)) if groups > 1 else 0.5  # circles do not meet
     x = distance * np.cos(centre) + radius * np.cos(turn)
     return np.stack([x, distance * np.sin(centre) + radius * np.sin(turn)], axis=1)
 
 
-FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"matrix": matrix, "graph": graph, "connectivity": connectivity}
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "matrix": matrix,
+    "graph": graph,
+    "connectivity": connectivity,
+    "courses": courses,
+}

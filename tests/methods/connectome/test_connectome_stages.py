@@ -15,29 +15,37 @@ from polyadic.sources.simulated_traces import SimulatedTracesConfig, simulated_t
 
 
 @pytest.fixture(scope="module")
-def population(tmp_path_factory) -> xr.Dataset:
+def tree(tmp_path_factory) -> xr.DataTree:
     path = tmp_path_factory.mktemp("population") / "traces.nc"
     settings = SimulatedTracesConfig(neurons=30, communities=2, states=2, animals=2, duration=300.0, seed=11)
     io.write(simulated_traces(settings), path)
-    return io.read(path)
+    return io.read(path, groups=True)
 
 
-def test_planted_communities_and_epochs_are_found(population):
-    scored = evaluate(
-        EvaluateConfig(), traces=population, factors=decompose(DecomposeConfig(rank=2), traces=population)
-    )
+@pytest.fixture(scope="module")
+def population(tree) -> xr.Dataset:
+    return tree.to_dataset()
+
+
+@pytest.fixture(scope="module")
+def factors(population) -> xr.Dataset:
+    return decompose(DecomposeConfig(rank=2), traces=population)
+
+
+def test_planted_communities_and_epochs_are_found(tree, factors):
+    scored = evaluate(EvaluateConfig(), traces=tree, factors=factors)
     ours = scored["value"].sel({"method": "connectome"})
     assert float(ours.sel(metric="ami")) >= 0.7
     assert float(ours.sel(metric="epoch_iou")) >= 0.6
     assert set(scored["method"].to_numpy()) == {"connectome", "epochs_known", "naive_ntf", "window_correlation"}
 
 
-def test_the_score_sees_what_it_scores(population):
+def test_the_score_sees_what_it_scores(tree, population):
     """Pairs in random order score by chance alone, or the scores above would mean nothing."""
     factors = decompose(DecomposeConfig(rank=2, starts=1), traces=population)
     order = np.random.default_rng(0).permutation(factors.sizes["pair"])
     factors["factor_pair"] = factors["factor_pair"].copy(data=factors["factor_pair"].to_numpy()[order])
-    scored = evaluate(EvaluateConfig(baselines=False), traces=population, factors=factors)
+    scored = evaluate(EvaluateConfig(baselines=False), traces=tree, factors=factors)
     assert abs(float(scored["value"].sel({"metric": "ami", "method": "connectome"}))) < 0.25
 
 

@@ -1,4 +1,7 @@
-"""Find the communities of every component's graph of neurons."""
+"""Find the communities of every component's graph of neurons, and what goes with the component.
+
+``python -m polyadic.methods.connectome.communities --factors cp.nc --traces a.nc --out communities.nc``
+"""
 
 import dataclasses
 from typing import Any, Literal
@@ -8,9 +11,10 @@ import xarray as xr
 from polyadic.core import progress
 from polyadic.core.config import setting
 from polyadic.core.errors import InputError
-from polyadic.core.stage import stage
+from polyadic.core.stage import Input, stage
 from polyadic.kinds import communities as kind
 from polyadic.kinds import cp_factors
+from polyadic.kinds import traces as traces_kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,19 +23,37 @@ class CommunitiesConfig:
 
     model: Literal["auto", "blocks", "mixing", "louvain", "leiden"] = setting("auto", "model of the graphs")
     starts: int = setting(3, "number of starts; their agreement is the probability of a membership")
-    threshold: float = setting(0.0, "pair weights below this share of the largest are absent edges, in [0, 1)")
-    seed: int = setting(0, "seed of the search")
+    threshold: float = setting(
+        0.25, "pair weights up to this share of the component's largest are absent edges: chance affinity; in [0, 1)"
+    )
+    window: float = setting(
+        0.0, "time from the start of an event that counts in s; 0: the median length of such events, at least 3 s"
+    )
+    draws: int = setting(999, "circular shifts of each test of events and behaviour, at least 19")
+    seed: int = setting(0, "seed of the search and of the shifts")
 
     def __post_init__(self) -> None:
+        """Refuse what no search or test could use."""
         if self.starts < 1:
             raise ValueError(f"starts must be at least 1, found {self.starts}")
         if not 0 <= self.threshold < 1:
             raise ValueError(f"threshold must lie in [0, 1), found {self.threshold}")
+        if self.draws < 19 or self.window < 0:
+            raise ValueError(f"draws must be at least 19 and window not negative, found {self.draws}, {self.window}")
 
 
-@stage(name="connectome.communities", config=CommunitiesConfig, factors=cp_factors.SCHEMA, output=kind.SCHEMA)
-def communities(cfg: CommunitiesConfig, factors: xr.Dataset) -> xr.Dataset:
-    """Find the communities of every component's graph of neurons."""
+@stage(
+    name="connectome.communities",
+    config=CommunitiesConfig,
+    factors=cp_factors.SCHEMA,
+    traces=traces_kind.SCHEMA,
+    significance=Input((cp_factors.SCHEMA,), optional=True),
+    output=kind.SCHEMA,
+)
+def communities(
+    cfg: CommunitiesConfig, factors: xr.Dataset, traces: xr.Dataset, significance: xr.Dataset | None = None
+) -> xr.Dataset:
+    """Find the communities of every component's graph of neurons, and when, where and with what it is active."""
     import numpy as np
 
     from polyadic.methods.connectome.community_api import communities as find
@@ -39,7 +61,7 @@ def communities(cfg: CommunitiesConfig, factors: xr.Dataset) -> xr.Dataset:
     graphs = pair_graphs(factors)
     graphs = np.where(graphs > cfg.threshold * graphs.max(axis=(1, 2), keepdims=True), graphs, 0.0)
     best, agreement = [], []
-    for number, weights in enumerate(graphs):
+    for number, weights in enumerate(progress.track(graphs, len(graphs))):
         found = [find(weights, cfg.model, cfg.seed + start) for start in range(cfg.starts)]
         chosen = min(found, key=lambda f: f.description_length)
         best.append(chosen)
@@ -49,7 +71,44 @@ def communities(cfg: CommunitiesConfig, factors: xr.Dataset) -> xr.Dataset:
     levels = np.stack([np.pad(f.levels, ((0, depth - f.levels.shape[0]), (0, 0)), mode="edge") for f in best])
     lengths = [[f.description_length for f in best], [f.one_block for f in best]]
     out = kind.dataset(levels, np.stack(agreement), graphs, lengths=lengths, models=[f.model for f in best])
-    return out.assign_coords({n: c for n, c in factors.coords.items() if c.dims == ("neuron",)})
+    out = out.assign_coords({n: c for n, c in factors.coords.items() if c.dims == ("neuron",)})
+    return with_significance(with_meaning(out, cfg, factors, traces), significance)
+
+
+def with_meaning(out: xr.Dataset, cfg: CommunitiesConfig, factors: xr.Dataset, traces: xr.Dataset) -> xr.Dataset:
+    """Return the communities with when and in which animals their components are high, and the tests of events."""
+    from polyadic.methods.connectome import meaning
+
+    if factors.sizes["animal"] != traces.sizes["animal"] or not {"time", "animal"} <= set(factors.coords):
+        raise InputError(
+            f"factors: {factors.sizes['animal']} animals, but the traces hold {traces.sizes['animal']};"
+            " give the traces that were decomposed"
+        )
+    time = factors["time"].to_numpy().astype(float)
+    loads, mask = meaning.high(factors)
+    labels, on = meaning.event_masks(traces, time)
+    tests = meaning.event_tests_of(factors, traces, cfg.window, cfg.draws, cfg.seed)
+    names = [name.removeprefix(traces_kind.BEHAVIOUR) for name in traces_kind.behaviours(traces)]
+    coords = {name: factors[name] for name in ("component", "time", "animal")}
+    out = out.assign_coords(coords)
+    found = kind.Meaning(meaning.activity(factors), loads, mask, meaning.intervals(mask, time), labels, on, names)
+    out = kind.with_meaning(out, found, tests)
+    for row, column in zip(*((tests["p_event_adjusted"] <= 0.05).nonzero()), strict=True):
+        progress.log(f"component {row}: {labels[column]}, effect {tests['effect'][row, column]:.2f}")
+    return out
+
+
+def with_significance(out: xr.Dataset, significance: xr.Dataset | None) -> xr.Dataset:
+    """Return the communities with the p-values of their components against surrogates, where there are any."""
+    if significance is None:
+        return out
+    if significance.sizes["component"] != out.sizes["component"]:
+        raise InputError(f"significance: {significance.sizes['component']} components, found {out.sizes['component']}")
+    for name, label in (("dynamics", "p_surrogate"), ("synchrony", "p_synchrony")):
+        if f"p_{name}" in significance:
+            values = significance[f"p_{name}"]
+            out[label] = ("component", values.to_numpy(), dict(values.attrs))
+    return out
 
 
 def pair_graphs(factors: xr.Dataset) -> Any:

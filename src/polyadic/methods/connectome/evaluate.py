@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from polyadic.core import io, progress
+from polyadic.core import progress
 from polyadic.core.config import setting
-from polyadic.core.stage import stage
+from polyadic.core.errors import InputError
+from polyadic.core.stage import Input, stage
+from polyadic.kinds import communities as community_kind
 from polyadic.kinds import cp_factors, metrics
 from polyadic.kinds import traces as kind
 from polyadic.kinds.metrics import Metric
@@ -24,31 +26,37 @@ class EvaluateConfig:
 @stage(
     name="connectome.evaluate",
     config=EvaluateConfig,
-    traces=kind.SCHEMA,
+    traces=Input((kind.SCHEMA,), groups=True),
     factors=cp_factors.SCHEMA,
+    communities=Input((community_kind.SCHEMA,), optional=True),
     output=metrics.SCHEMA,
 )
-def evaluate(cfg: EvaluateConfig, traces: xr.Dataset, factors: xr.Dataset) -> xr.Dataset:
+def evaluate(
+    cfg: EvaluateConfig,
+    traces: xr.Dataset | xr.DataTree,
+    factors: xr.Dataset,
+    communities: xr.Dataset | None = None,
+) -> xr.Dataset:
     """Score the components against the planted truth beside baselines; without truth, report their stability."""
-    truth = planted(traces)
+    truth, traces = kind.truth(traces), kind.root(traces)
     if truth is None or factors["factor_time"].ndim != 2 or "frame" not in factors:
         progress.log("the traces hold no truth on a shared clock: stability is reported, nothing is scored against it")
         return stability(factors)
     from polyadic.evaluation import connectomes
 
-    found = {
-        "connectome": connectomes.Components(
-            factors["factor_time"].to_numpy(), factors["factor_pair"].to_numpy(), factors["frame"].to_numpy()
-        )
-    }
+    ours = connectomes.Components(
+        factors["factor_time"].to_numpy(), factors["factor_pair"].to_numpy(), factors["frame"].to_numpy()
+    )
+    found = {"connectome": ours, "greedy_modularity": ours} if communities is not None else {"connectome": ours}
     recorded = traces["observed"].any("animal").to_numpy()
     membership = np.where(recorded, truth["membership"].to_numpy(), -1)  # no method can place what no animal has
     active = truth["active"].any("animal").to_numpy()
     if cfg.baselines:
         found |= _baselines(traces, factors, active)
     value, error = np.zeros((2, len(found))), np.zeros((2, len(found)))
-    for column, components in enumerate(found.values()):
-        for row, score in enumerate(connectomes.scores(components, membership, active)):
+    for column, (name, components) in enumerate(found.items()):
+        own = labels(communities, factors) if name == "connectome" else None
+        for row, score in enumerate(connectomes.scores(components, membership, active, own)):
             value[row, column] = score.mean()
             error[row, column] = score.std(ddof=1) / np.sqrt(score.size) if score.size > 1 else np.nan
     for name, (ami, iou) in zip(found, value.T, strict=True):
@@ -71,15 +79,16 @@ def _baselines(traces: xr.Dataset, factors: xr.Dataset, active: np.ndarray) -> d
     }
 
 
-def planted(traces: xr.Dataset) -> xr.Dataset | None:
-    """Return the truth that a simulator stored beside the traces, or None where there is none."""
-    from pathlib import Path
-
-    source = traces.encoding.get("source")
-    if source is None:
+def labels(communities: xr.Dataset | None, factors: xr.Dataset) -> np.ndarray | None:
+    """Return the communities (component, neuron) of the stage that found them, or None where it was not given."""
+    if communities is None:
         return None
-    tree = io.read(Path(source), groups=True)
-    return tree[kind.TRUTH].to_dataset() if isinstance(tree, xr.DataTree) and kind.TRUTH in tree.children else None
+    if communities.sizes["component"] != factors.sizes["component"]:
+        raise InputError(
+            f"communities: {communities.sizes['component']} components, but the factors have"
+            f" {factors.sizes['component']}; give the communities of these factors"
+        )
+    return communities["membership"].isel(level=0).to_numpy()
 
 
 def stability(factors: xr.Dataset) -> xr.Dataset:
