@@ -120,7 +120,7 @@ def test_texts_that_mean_missing_can_be_added(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.xyz", b"1,2,3\n", r"a file of extension \.xyz is not read; accepted are CSV .* and NetCDF \(\.nc\)"),
+        ("a.xyz", b"1,2,3\n", r"a file of extension \.xyz is not read; accepted are CSV .*, NetCDF \(\.nc\) and Zarr"),
         ("a", b"1,2,3\n", "a file of extension none is not read"),
         ("a.nc", b"lat,lon\n", "is no NetCDF file, it begins with b'lat,lon"),
         ("a.csv", b"PK\x03\x04rest", "is a zip archive or a spreadsheet; unpack it, or save the sheet as CSV"),

@@ -13,7 +13,7 @@ from polyadic.core import io
 from polyadic.core.errors import InputError
 from polyadic.kinds import observations as kind
 from polyadic.sources import observations as source
-from polyadic.sources.observation_files import tables
+from polyadic.sources.observation_files import frames
 
 HEAD = "station,lat,lon,elev,date,tmax\n"
 ROWS = [
@@ -93,7 +93,7 @@ def test_files_are_joined_in_any_order(tmp_path, plain):
 
 
 def test_chunks_of_lines_change_nothing(tmp_path, plain, monkeypatch):
-    monkeypatch.setattr(tables, "ROWS", 1)
+    monkeypatch.setattr(frames, "ROWS", 1)
     same(read(table(tmp_path, TABLE)), plain)
 
 
@@ -142,12 +142,12 @@ def test_long_tables_need_the_parameter_only_when_there_are_several(tmp_path):
     rows = "7,70,X,2020-01-01T00:00:00-07:00,40,-105,pm25,µg/m³,12.5\n"
     more = "7,71,X,2020-01-01T00:00:00-07:00,40,-105,no2,ppm,0.01\n"
     out = read(table(tmp_path, head + rows))
-    assert out["pm25"].attrs["units"] == "µg/m³"
+    assert out["pm25"].attrs["units"] == "ug m-3"
     assert out["time"].to_numpy()[0] == np.datetime64("2020-01-01T07:00")
     assert out["station"].to_numpy().tolist() == ["7"]
     both = read(table(tmp_path, head + rows + more), select={"parameter": "no2"})
     assert both["no2"].to_numpy().tolist() == [0.01]
-    assert both["no2"].attrs["units"] == "ppm"
+    assert both["no2"].attrs["units"] == "1e-6"
 
 
 def test_flags_and_tenths_of_long_tables_are_applied(tmp_path):

@@ -83,10 +83,14 @@ def content_hash(groups: Mapping[str, xr.Dataset]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes; of a folder that of the names and hashes of its files, in their order."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
+    if path.is_dir():
+        for file in sorted(found for found in path.rglob("*") if found.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()} {file_hash(file)}\n".encode())
+        return digest.hexdigest()
+    with path.open("rb") as stream:
+        while block := stream.read(2**20):
             digest.update(block)
     return digest.hexdigest()
 

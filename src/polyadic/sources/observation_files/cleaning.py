@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from polyadic.core import progress
@@ -18,7 +19,7 @@ Floats = NDArray[np.float64]
 
 MISSING, SENTINEL, RANGE = "missing value", "sentinel", "out of range"
 COORDINATE, DATE, COVARIATE = "missing coordinate", "bad date", "missing covariate"
-DUPLICATE = "duplicate"
+FLAG, DUPLICATE, SHORT, AVERAGED = "flag", "duplicate", "day of too few values", "averaged to a day"
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Block:
         Returns where a coordinate of a row stands in the file, for messages.
     limits
         Accepted range of the file's own numbers by variable, where the file states one.
+    flagged
+        Per variable the columns of flags, and which rows each of them refuses.
     """
 
     file: str
@@ -47,6 +50,7 @@ class Block:
     stations: Callable[[Array], Array] | None
     place: Callable[[str, int], str]
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    flagged: Mapping[str, Sequence[tuple[str, NDArray[np.bool_]]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -135,12 +139,16 @@ def _usable(name: str, raw: Floats, block: Block, cfg: ObservationsConfig, count
     counts.drop(MISSING, gone.sum(), name, alone=alone)
     sentinel = ~gone & np.isin(raw, cfg.sentinels)
     counts.drop(SENTINEL, sentinel.sum(), name, alone=alone)
+    gone |= sentinel
+    for column, refused in block.flagged.get(name, ()):
+        counts.drop(f"{FLAG} {column}", (refused & ~gone).sum(), name, alone=alone)
+        gone |= refused
     low, high = block.limits.get(name, (-np.inf, np.inf))
     factor = cfg.scale.get(name, 1.0)
-    values = np.where(gone | sentinel, np.nan, raw) * factor
+    values = np.where(gone, np.nan, raw) * factor
     lowest, highest = cfg.accepted(name)
     outside = (raw < low) | (raw > high) | (values < lowest) | (values > highest)
-    outside &= ~gone & ~sentinel
+    outside &= ~gone
     counts.drop(RANGE, outside.sum(), name, alone=alone)
     values[outside] = np.nan
     _note_extremes(values, counts.extremes.setdefault(name, Counter()))
@@ -204,9 +212,9 @@ def _missing(column: Array) -> NDArray[np.bool_]:
 
 
 def _codes(names: Array, stations: dict[str, int]) -> NDArray[np.int32]:
-    distinct, inverse = np.unique(names.astype(str), return_inverse=True)
+    codes, distinct = pd.factorize(names.astype(object))
     numbers = [stations.setdefault(str(name), len(stations)) for name in distinct]
-    return np.array(numbers, np.int32)[inverse] if distinct.size else np.zeros(0, np.int32)
+    return np.array(numbers, np.int32)[codes] if len(distinct) else np.zeros(0, np.int32)
 
 
 def join(parts: Sequence[Rows]) -> Rows:
@@ -263,6 +271,8 @@ def merge(rows: Rows, indexes: Sequence[str], cfg: ObservationsConfig, counts: C
     for key in _keys(rows, indexes):
         new[1:] |= key[1:] != key[:-1]
     starts = np.flatnonzero(new)
+    if cfg.daily_means:
+        return _daily(rows, starts, cfg.daily_means, counts)
     if starts.size == rows.size:
         return rows
     if cfg.duplicates == "error":
@@ -273,6 +283,23 @@ def merge(rows: Rows, indexes: Sequence[str], cfg: ObservationsConfig, counts: C
         lost = np.isfinite(values).sum() - np.isfinite(merged.values[name]).sum()
         counts.drop(DUPLICATE, lost, name, alone=len(rows.values) == 1)
     return merged
+
+
+def _daily(rows: Rows, starts: NDArray[np.intp], needed: int, counts: Counts) -> Rows:
+    """Return the means of the groups that hold enough values."""
+    merged = rows.take(starts)
+    alone = len(rows.values) == 1
+    for name, values in rows.values.items():
+        number = np.add.reduceat(np.isfinite(values).astype(np.int64), starts)
+        whole = number >= needed
+        merged.values[name] = np.where(whole, _mean(values, starts), np.nan)
+        counts.drop(SHORT, number[~whole].sum(), name, alone=alone)
+        counts.drop(AVERAGED, (number[whole] - 1).sum(), name, alone=alone)
+    kept = np.logical_or.reduce([np.isfinite(values) for values in merged.values.values()])
+    if not kept.any():
+        most = max(int(np.diff(np.append(starts, rows.size)).max()), 1)
+        raise InputError(f"no day holds {needed} values, the fullest holds {most}; lower the setting 'daily_means'")
+    return merged.take(kept)
 
 
 def _mean(values: Floats, starts: NDArray[np.intp]) -> Floats:

@@ -1,8 +1,12 @@
 """Which column of a table, or variable of a NetCDF file, plays which role: by settings, else by the usual names."""
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
 
 from polyadic.core.errors import InputError, nearest
 from polyadic.sources.observation_files.settings import ROLES, ObservationsConfig
@@ -161,6 +165,18 @@ def limited(cfg: ObservationsConfig, names: Sequence[str], roles: Sequence[str] 
     return replace(cfg, columns={role: given for role, given in cfg.columns.items() if role not in absent})
 
 
+def to_add(setting: str, value: Any) -> str:
+    """Return the text that adds a setting, for a configuration and for the command line.
+
+    Examples
+    --------
+    >>> to_add("select", {"level": 850})
+    "select: {level: 850} (--set 'select={level: 850}')"
+    """
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False).strip()
+    return f"{setting}: {text} (--set {shlex.quote(f'{setting}={text}')})"
+
+
 def known(name: str, names: Sequence[str], where: str, setting: str) -> str:
     """Return the column that the settings name, whatever its case, or raise `InputError` with the nearest one."""
     if name in names:
@@ -220,7 +236,7 @@ def find_values(
         shown = ", ".join(left[:12]) + (", ..." if len(left) > 12 else "")
         raise InputError(
             f"{where}: {len(left)} columns may be the measured value ({shown}); name it, for instance"
-            f" values: [{left[-1]}]"
+            f" {to_add('values', [left[-1]])}"
         )
     raise InputError(
         f"{where}: no numeric column is left for the measured value among {', '.join(names)}; set 'values', or free one"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from polyadic.core.errors import InputError
+from polyadic.sources.observation_files import fixed, presets
 from polyadic.sources.observation_files.settings import ObservationsConfig
 
 _HEAD = 2**18  # bytes that are looked at
@@ -35,6 +36,8 @@ class Dialect:
         Lines before the first row of data.
     sample
         Cells of the first rows of data.
+    form
+        `delimited`, or `dly` and `stations` for columns at fixed places.
     """
 
     encoding: str
@@ -43,6 +46,7 @@ class Dialect:
     names: tuple[str, ...]
     skip: int
     sample: tuple[tuple[str, ...], ...]
+    form: str = "delimited"
 
 
 @contextmanager
@@ -69,6 +73,29 @@ def sniff(path: Path, cfg: ObservationsConfig) -> Dialect:
     InputError
         If it is empty, has one column only, or its first line holds data.
     """
+    lines, encoding = _first_lines(path, cfg)
+    form = fixed.form([line for line in lines if line.strip()][:_LINES])
+    if form and not cfg.column_names:
+        return _fixed(path, form, encoding)
+    comments = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    lines = lines[comments : comments + _LINES]
+    if not lines:
+        raise InputError(f"{path}: holds comments and no data; accepted is a table with a header line")
+    delimiter = _delimiter(lines, cfg, path)
+    rows = [cells(line, delimiter) for line in lines]
+    given = cfg.column_names or (presets.column_names(rows[0]) if cfg.preset != "none" else ())
+    names, body = (given, rows) if given else (_header(rows[0], path), rows[1:])
+    if cfg.column_names and len(cfg.column_names) != len(rows[0]):
+        raise InputError(
+            f"{path}: setting 'column_names' names {len(cfg.column_names)} columns, the first line has {len(rows[0])}"
+        )
+    sample = tuple(tuple(row) for row in body if any(cell.strip() for cell in row))
+    decimal = _decimal(sample, delimiter) if cfg.decimal == "auto" else cfg.decimal
+    return Dialect(encoding, delimiter, decimal, tuple(names), comments + (0 if given else 1), sample)
+
+
+def _first_lines(path: Path, cfg: ObservationsConfig) -> tuple[list[str], str]:
+    """Return the first whole lines of a table and its encoding."""
     with opened(path) as file:
         head = file.read(_HEAD)
     if not head.strip():
@@ -85,22 +112,15 @@ def sniff(path: Path, cfg: ObservationsConfig) -> Dialect:
             f"{path}: is not written in {encoding} (byte {error.start}); set 'encoding', or auto"
         ) from error
     lines = text.splitlines()
-    if len(head) == _HEAD:
-        lines = lines[:-1]  # cut short
-    comments = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
-    lines = lines[comments : comments + _LINES]
-    if not lines:
-        raise InputError(f"{path}: holds comments and no data; accepted is a table with a header line")
-    delimiter = _delimiter(lines, cfg, path)
-    rows = [cells(line, delimiter) for line in lines]
-    names, body = (cfg.column_names, rows) if cfg.column_names else (_header(rows[0], path), rows[1:])
-    if cfg.column_names and len(cfg.column_names) != len(rows[0]):
-        raise InputError(
-            f"{path}: setting 'column_names' names {len(cfg.column_names)} columns, the first line has {len(rows[0])}"
-        )
-    sample = tuple(tuple(row) for row in body if any(cell.strip() for cell in row))
-    decimal = _decimal(sample, delimiter) if cfg.decimal == "auto" else cfg.decimal
-    return Dialect(encoding, delimiter, decimal, tuple(names), comments + (0 if cfg.column_names else 1), sample)
+    return (lines[:-1] if len(head) == _HEAD else lines), encoding  # the last one may be cut short
+
+
+def _fixed(path: Path, form: str, encoding: str) -> Dialect:
+    """Return the dialect of a table of columns at fixed places."""
+    with opened(path) as file:
+        first = next(fixed.frames(file, form)).head(_LINES)
+    rows = tuple(tuple(map(str, row)) for row in first.itertuples(index=False))
+    return Dialect(encoding, "fixed", ".", fixed.NAMES[form], 0, rows, form)
 
 
 def cells(line: str, delimiter: str) -> list[str]:

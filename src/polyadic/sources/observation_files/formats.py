@@ -1,13 +1,15 @@
 """What a file is, by its first bytes and its extension."""
 
 import gzip
+import zipfile
 from pathlib import Path
 
 from polyadic.core.errors import InputError
+from polyadic.sources.observation_files.stores import ZARR_MARKS
 
-ACCEPTED = "CSV (.csv, .tsv, .txt, also .gz) and NetCDF (.nc)"
+ACCEPTED = "CSV (.csv, .tsv, .txt, also .gz), NetCDF (.nc) and Zarr (a folder or .zip)"
 _NETCDF = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
-_TEXT = (".csv", ".tsv", ".txt", ".dat")
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".dly")
 _OTHERS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
     b"PAR1": "Parquet; save it as CSV",
@@ -18,13 +20,15 @@ _OTHERS = {
 
 
 def of(path: Path) -> str:
-    """Return `table` or `netcdf` by what a file begins with.
+    """Return `table`, `netcdf` or `zarr` by what a file begins with, or what a folder holds.
 
     Raises
     ------
     InputError
         For a folder, a missing or empty file, and everything that is neither; the message names what is accepted.
     """
+    if any((path / mark).is_file() for mark in ZARR_MARKS):
+        return "zarr"
     if path.is_dir():
         raise InputError(f"{path}: is a folder; accepted are files: {ACCEPTED}")
     if not path.is_file():
@@ -35,12 +39,22 @@ def of(path: Path) -> str:
         raise InputError(f"{path}: the file is empty; get it again")
     if start.startswith(_NETCDF):
         return "netcdf"
+    if start.startswith(b"PK") and _holds_store(path):
+        return "zarr"
     packed = start.startswith(b"\x1f\x8b")
     suffixes = [suffix.casefold() for suffix in path.suffixes][-2 if packed else -1 :]
     other = _other(path, start, packed)
     if not other and set(suffixes) & set(_TEXT):
         return "table"
     raise InputError(f"{path}: {other or _refusal(suffixes, start)}")
+
+
+def _holds_store(path: Path) -> bool:
+    """Return whether a zip archive has a Zarr store at its root."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return bool(set(ZARR_MARKS) & set(archive.namelist()))
 
 
 def _other(path: Path, start: bytes, packed: bool) -> str:

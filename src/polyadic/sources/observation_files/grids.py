@@ -1,11 +1,8 @@
 """What the variables of a NetCDF file are: regular and curvilinear grids, station series, points, ragged arrays."""
 
-import contextlib
 import json
-import traceback
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +11,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError, nearest
-from polyadic.sources.observation_files import columns
+from polyadic.sources.observation_files import climatology, columns, presets, rotated
 from polyadic.sources.observation_files.cleaning import Array
 from polyadic.sources.observation_files.columns import Layout
+from polyadic.sources.observation_files.places import PLACE, Places
+from polyadic.sources.observation_files.presets.preset import Preset, Reading
 from polyadic.sources.observation_files.settings import ObservationsConfig
-from polyadic.sources.observation_files.tables import PLACE, Places
+from polyadic.sources.observation_files.stores import opened
 
 KEPT = ("title", "institution", "source", "references", "license")
 """Global attributes that go with the data."""
 
-# The NetCDF library reads what a truncated classic file lacks as fill values; SciPy refuses such a file.
-_ENGINES = {b"\x89HDF": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}
+KEPT_OF_VARIABLES = ("units", "long_name", "standard_name", "cell_methods", "comment", "period")
+"""Attributes that go with a variable or an index."""
+
 _AXES = {
     "latitude": ("degrees_north", "degree_north", "degrees_n"),
     "longitude": ("degrees_east", "degree_east", "degrees_e"),
@@ -42,6 +42,8 @@ class Grid:
         Dimensions of the values.
     maps
         Per instance dimension of a ragged array the dimension of its samples, and the instance of each sample.
+    merged
+        Dimensions of the file along which the first value that is not missing is taken.
     """
 
     path: Path
@@ -49,40 +51,10 @@ class Grid:
     attributes: dict[str, dict[str, str]]
     dims: tuple[str, ...]
     maps: dict[str, tuple[str, NDArray[np.intp]]]
+    merged: tuple[str, ...] = ()
 
 
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file, scaled and masked but with times as numbers, or raise `InputError`."""
-    with path.open("rb") as file:
-        engine = _ENGINES.get(file.read(4), "netcdf4")
-    try:
-        ds = xr.open_dataset(
-            path, engine=engine, decode_times=False, decode_timedelta=False, decode_coords=False, cache=False
-        )
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
-        _release(error)
-        raise InputError(_unreadable(path, error)) from error
-    try:
-        with ds:
-            yield ds
-    except (OSError, RuntimeError) as error:
-        raise InputError(_unreadable(path, error)) from error
-
-
-def _release(error: Exception) -> None:
-    """Close the file that a failed opening holds: SciPy keeps it, and warns of its buffer whenever it is collected."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        traceback.clear_frames(error.__traceback__)
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    reason = str(error).strip().partition("\n")[0][:120]
-    return f"{path}: not a readable NetCDF file ({reason}); it may be truncated: get it again"
-
-
-def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
+def inspect(path: Path, cfg: Reading, sites: Places | None) -> Grid:
     """Return what the variables of a NetCDF file are.
 
     Raises
@@ -92,7 +64,8 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
     """
     with opened(path) as ds:
         _refuse_other_kinds(ds, path)
-        ds = select(ds, cfg, path)
+        ds = prepared(ds, cfg, path)
+        cfg = _with_month(ds, cfg, path)
         maps = _ragged(ds)
         names = _named(ds)
         where = str(path)
@@ -109,13 +82,44 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Grid:
         measured = columns.find_values(
             names if cfg.values else left, lambda some: _measured(ds, some, draft, maps), cfg, where
         )
-        dims = _common_dims(ds, measured, covered, path)
+        merged = tuple(d for d in cfg.known.merged if d in ds[measured[0]].dims and d not in covered)
+        dims = _common_dims(ds.isel(dict.fromkeys(merged, 0)), measured, covered, path)
         _refuse_text(
             ds, [*measured, *(c for n, joined in draft.coordinates.items() if n != "time" for c in joined)], path
         )
         layout = Layout(roles, {columns.variable_name(name): name for name in measured}, indexes, covariates)
         columns.refuse_equal_names(layout, measured, where)
-        return Grid(path, layout, _attributes(ds, layout), dims, maps)
+        return Grid(path, layout, _attributes(ds, layout), dims, maps, merged)
+
+
+def prepared(ds: xr.Dataset, cfg: ObservationsConfig, path: Path) -> xr.Dataset:
+    """Return the file at the selected points, with places where the pole is rotated and months of climatologies."""
+    ds = rotated.placed(select(ds, cfg, path))
+    named = cfg.columns.get("time", ())
+    if named == "" or set(named) == {""}:
+        return ds
+    return climatology.by_month(ds, _since(ds, [str(name) for name in ds.variables]), path)
+
+
+def _with_month(ds: xr.Dataset, cfg: Reading, path: Path) -> Reading:
+    """Return the settings that take the months of a climatology for an index."""
+    if "period" not in (ds[climatology.MONTH].attrs if climatology.MONTH in ds.variables else {}):
+        return cfg
+    if "time" in cfg.indexes:
+        raise InputError(
+            f"{path}: its time is a climatology, months of no particular year; write month for time in the setting"
+            " indexes"
+        )
+    indexes = cfg.indexes or ("latitude", "longitude", climatology.MONTH)
+    return replace(cfg, columns={**cfg.columns, "time": ""}, indexes=indexes)
+
+
+def preset(path: Path) -> Preset:
+    """Return the preset that the variables or attributes of a file tell."""
+    with opened(path) as ds:
+        return presets.of_grid(
+            {*map(str, ds.variables), *map(str, ds.dims)}, [ds.attrs, *(v.attrs for v in ds.variables.values())]
+        )
 
 
 def has_place(path: Path, cfg: ObservationsConfig) -> bool:
@@ -256,24 +260,21 @@ def _attributes(ds: xr.Dataset, layout: Layout) -> dict[str, dict[str, str]]:
     of = {**{name: joined[0] for name, joined in layout.coordinates.items() if joined}, **layout.values}
     for name, column in of.items():
         found = ds[column].attrs
-        kept = (
-            ("units", "long_name", "standard_name", "cell_methods")
-            if name != "time"
-            else ("long_name", "standard_name")
-        )
-        attributes[name] = {key: str(found[key]) for key in kept if key in found}
+        kept = ("long_name", "standard_name") if name == "time" else KEPT_OF_VARIABLES
+        attributes[name] = {key: found[key] if key == "period" else str(found[key]) for key in kept if key in found}
         attributes[name].setdefault("long_name", name)
-    if "time" in of:
-        attributes["time"] |= _time_attributes(ds, ds[of["time"]])
+    for name in ("time", "latitude", "longitude"):
+        if name in of:
+            attributes[name] |= _cells(ds, ds[of[name]])
+    calendar = str(ds[of["time"]].attrs.get("calendar", "standard")).casefold() if "time" in of else "standard"
+    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
+        attributes["time"]["source_calendar"] = calendar
     return attributes
 
 
-def _time_attributes(ds: xr.Dataset, time: xr.DataArray) -> dict[str, str]:
-    """Return the calendar, where it is not the common one, and how far the cells reach before and after their time."""
+def _cells(ds: xr.Dataset, time: xr.DataArray) -> dict[str, str]:
+    """Return how far the cells of an index reach before and after it."""
     attributes: dict[str, str] = {}
-    calendar = str(time.attrs.get("calendar", "standard")).casefold()
-    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
-        attributes["source_calendar"] = calendar
     bounds = str(time.attrs.get("bounds", ""))
     if bounds in ds.variables and ds[bounds].ndim == time.ndim + 1 and ds[bounds].shape[-1] == 2:
         reach = ds[bounds].to_numpy().astype(np.float64) - time.to_numpy().astype(np.float64)[..., None]

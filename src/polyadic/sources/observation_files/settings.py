@@ -16,8 +16,13 @@ SENTINELS = (-999.0, -9999.0)
 
 @dataclass(frozen=True)
 class ObservationsConfig:
-    """How to read measured values from CSV and NetCDF files; every default is meant to do without tuning."""
+    """How to read measured values from tables, grids and stores; every default is meant to do without tuning."""
 
+    preset: str = setting(
+        "auto",
+        "known layout of the files (openaq, aqs_daily, ghcn_daily, ...); auto: recognised by header or attributes;"
+        " none: only the settings hold. Settings that are given go before those of the preset",
+    )
     columns: dict[str, str | tuple[str, ...]] = setting(
         {},
         f"column or variable of each role ({', '.join(ROLES)}); a role that is not given is recognised by the usual"
@@ -30,8 +35,14 @@ class ObservationsConfig:
     covariates: tuple[str, ...] = setting(
         (), "coordinates that explain the value but are no mode; empty: elevation where there is one"
     )
-    select: dict[str, float | str] = setting(
-        {}, "keep only this value of a dimension or column: level 850, parameter pm25, quality flag (empty text)"
+    select: dict[str, float | str | tuple[str, ...]] = setting(
+        {},
+        "keep only this value (or texts) of a dimension or column: level 850, parameter pm25; others are not counted",
+    )
+    flags: dict[str, tuple[str, ...]] = setting(
+        {},
+        "accepted texts of a flag column of a table, others are dropped and counted: {QFLAG: ['']}; {value} in the name"
+        " stands for the measured column, [2] after it for the second part between commas",
     )
     site_table: str = setting(
         "auto",
@@ -39,7 +50,11 @@ class ObservationsConfig:
     )
     units: dict[str, str] = setting({}, "UDUNITS unit by variable, where the file states none or a wrong one")
     long_name: dict[str, str] = setting({}, "description by variable, where the file states none")
+    standard_name: dict[str, str] = setting({}, "CF standard name by variable, where the file states none")
     cell_methods: dict[str, str] = setting({}, "CF cell methods by variable, for instance 'time: mean'")
+    time_cell: Literal["", "hour", "hour before", "day"] = setting(
+        "", "span of time that a value covers, from its time on (or before it), where the file states no bounds"
+    )
     scale: dict[str, float] = setting(
         {}, "factor by variable that turns the file's numbers into its units (tenths: 0.1)"
     )
@@ -53,6 +68,11 @@ class ObservationsConfig:
     )
     duplicates: Literal["mean", "first", "error"] = setting(
         "mean", "values of one station (or place) at equal indexes: their mean, the first in the files, or refuse"
+    )
+    daily_means: int = setting(
+        0,
+        "make means of the calendar days as written that hold at least so many values (18 of 24 hours); days of fewer"
+        " are dropped and counted; 0: keep the values as they are",
     )
     time_zone: str = setting(
         "UTC", "zone of times that state none, as Asia/Shanghai or +08:00; a date without a clock is never shifted"
@@ -75,6 +95,8 @@ class ObservationsConfig:
         _refuse_twice("values, indexes and covariates", self.values + self.indexes + self.covariates)
         if self.delimiter not in ("auto", "whitespace") and len(self.delimiter) != 1:
             raise ValueError(f"setting 'delimiter' takes one character, whitespace or auto, found {self.delimiter!r}")
+        if self.daily_means < 0:
+            raise ValueError(f"'daily_means' must be 0 or a number of values, found {self.daily_means}")
         for name in {**self._by_name(self.minimum), **self._by_name(self.maximum)}:
             low, high = self.accepted(name)
             if low > high:

@@ -1,7 +1,7 @@
 """The values of a NetCDF file slab by slab, with the coordinates of kept values only."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from polyadic.core.errors import InputError
 from polyadic.sources.observation_files import columns, times
 from polyadic.sources.observation_files.cleaning import Array, Block, Floats
-from polyadic.sources.observation_files.grids import Grid, opened, select
+from polyadic.sources.observation_files.grids import Grid, prepared
+from polyadic.sources.observation_files.places import Places
+from polyadic.sources.observation_files.presets.preset import Reading
 from polyadic.sources.observation_files.settings import ObservationsConfig
-from polyadic.sources.observation_files.tables import Places
+from polyadic.sources.observation_files.stores import opened
 
 VALUES = 2**21
 """Values of a variable that are held at a time, unless one chunk of the file holds more."""
 
 
-def blocks(grid: Grid, cfg: ObservationsConfig, sites: Places | None) -> Iterator[Block]:
+def blocks(grid: Grid, cfg: Reading, sites: Places | None) -> Iterator[Block]:
     """Yield the values of a NetCDF file slab by slab; each chunk of the file is read once."""
     with opened(grid.path) as ds:
-        ds = select(ds, cfg, grid.path)
+        ds = prepared(ds, cfg, grid.path)
         layout = grid.layout
         columns_of = {name: joined[0] for name, joined in layout.coordinates.items() if joined}
         coordinates = {name: _coordinate(ds[c], name, cfg, grid.path) for name, c in columns_of.items()}
@@ -30,12 +32,28 @@ def blocks(grid: Grid, cfg: ObservationsConfig, sites: Places | None) -> Iterato
         if station is not None:
             coordinates["station"] = _text(ds[station[0]])
         limits = {name: _limits(ds[column]) for name, column in layout.values.items()}
-        arrays = {name: ds[column].transpose(*grid.dims).variable for name, column in layout.values.items()}
+        arrays = {name: _layers(ds[column], grid) for name, column in layout.values.items()}
         gather = _Gather(grid, coordinates, sites)
-        for slab in _slabs(next(iter(arrays.values()))):
-            values = {name: np.asarray(v[slab].values, np.float64).ravel() for name, v in arrays.items()}
-            shape, start = _extent(next(iter(arrays.values())), slab)
+        first = next(iter(arrays.values()))[0]
+        for slab in _slabs(first):
+            values = {name: _first_there(layers, slab) for name, layers in arrays.items()}
+            shape, start = _extent(first, slab)
             yield gather.block(values, shape, start, limits)
+
+
+def _layers(array: xr.DataArray, grid: Grid) -> list[xr.Variable]:
+    """Return the values, one array a point of the merged dimensions."""
+    points = itertools.product(*(range(array.sizes[dimension]) for dimension in grid.merged))
+    layers = [array.isel(dict(zip(grid.merged, point, strict=True))) for point in points]
+    return [layer.transpose(*grid.dims).variable for layer in layers]
+
+
+def _first_there(layers: Sequence[xr.Variable], slab: Mapping[str, slice]) -> Floats:
+    """Return the values of a slab, of the first layer where they are not missing."""
+    values = np.asarray(layers[0][slab].values, np.float64).ravel()
+    for layer in layers[1:]:
+        values = np.where(np.isnan(values), np.asarray(layer[slab].values, np.float64).ravel(), values)
+    return values
 
 
 def _coordinate(variable: xr.DataArray, name: str, cfg: ObservationsConfig, path: Path) -> xr.Variable:
@@ -94,7 +112,8 @@ def _limits(variable: xr.DataArray) -> tuple[float, float]:
 
 def _slabs(array: xr.Variable) -> Iterator[dict[str, slice]]:
     """Yield slabs along the dimension that the file cuts into most chunks, whole chunks at a time."""
-    chunks = array.encoding.get("chunksizes") or (1, *array.shape[1:])
+    stored = array.encoding
+    chunks = stored.get("chunksizes") or stored.get("shards") or stored.get("chunks") or (1, *array.shape[1:])
     if len(chunks) != array.ndim:  # a dimension was selected away
         chunks = (1, *array.shape[1:])
     if array.ndim == 0:

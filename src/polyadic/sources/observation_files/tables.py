@@ -1,59 +1,26 @@
 """Tables of text (CSV and its kin) as blocks of rows, and tables of stations with their places."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError
-from polyadic.sources.observation_files import columns, times
-from polyadic.sources.observation_files.cleaning import Array, Block, Floats
+from polyadic.sources.observation_files import columns, presets, times
+from polyadic.sources.observation_files.cells import Cells, RowCells
+from polyadic.sources.observation_files.cleaning import Block, Floats
 from polyadic.sources.observation_files.columns import Layout
-from polyadic.sources.observation_files.dialect import NUMBER, Dialect, opened, sniff
+from polyadic.sources.observation_files.dialect import NUMBER, Dialect, sniff
+from polyadic.sources.observation_files.frames import Table, frames, selection
+from polyadic.sources.observation_files.places import PLACE, Places
+from polyadic.sources.observation_files.presets.preset import NONE, Preset, Reading
 from polyadic.sources.observation_files.settings import ObservationsConfig
-
-ROWS = 2**17
-"""Rows of a table that are held as text at a time."""
-
-Texts = NDArray[np.object_]
-PLACE = ("latitude", "longitude", "elevation")
+from polyadic.sources.observation_files.unit_names import udunits
 
 
-@dataclass(frozen=True)
-class Places:
-    """Latitude, longitude and elevation of stations, as a site table states them; by name of the station."""
-
-    file: str
-    row: Mapping[str, int]
-    coordinates: Mapping[str, Floats]
-    unknown: set[str] = field(default_factory=set)
-    """Stations that were asked for and are not in the table."""
-
-    def at(self, coordinate: str, names: Array) -> Floats:
-        """Return a coordinate of each named station, NaN where the table does not hold the station."""
-        distinct, inverse = np.unique(names.astype(str), return_inverse=True)
-        self.unknown.update(str(name) for name in distinct if str(name) not in self.row)
-        column: Floats = np.append(self.coordinates[coordinate], np.nan)
-        rows = np.array([self.row.get(str(name), -1) for name in distinct], int)
-        return np.asarray(column[rows[inverse]], np.float64)
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table that was looked at and not yet read."""
-
-    path: Path
-    dialect: Dialect
-    layout: Layout
-    attributes: dict[str, dict[str, str]]
-    """Attributes of values and coordinates, by name in the output."""
-
-
-def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Table:
+def inspect(path: Path, cfg: Reading, sites: Places | None) -> Table:
     """Return what the columns of a table are.
 
     Raises
@@ -76,11 +43,18 @@ def inspect(path: Path, cfg: ObservationsConfig, sites: Places | None) -> Table:
     measured = columns.find_values(
         dialect.names if cfg.values else left, lambda names: _numeric(names, dialect, cfg), cfg, where
     )
+    _refuse_fractions(dialect, measured, cfg, where)
     label = _parameter(dialect, roles, cfg, where) if len(measured) == 1 else ""
     values = {label or columns.variable_name(column): column for column in measured}
     layout = Layout(roles, values, indexes, covariates)
     columns.refuse_equal_names(layout, measured, where)
     return Table(path, dialect, layout, _attributes(layout, dialect, cfg))
+
+
+def preset(path: Path, cfg: ObservationsConfig) -> Preset:
+    """Return the preset that the header of a table tells; those of site tables are none."""
+    dialect = sniff(path, cfg)
+    return NONE if dialect.form == "stations" else presets.of_table(dialect.names)
 
 
 def is_site_table(path: Path, cfg: ObservationsConfig) -> bool:
@@ -123,19 +97,35 @@ def _numeric(names: Sequence[str], dialect: Dialect, cfg: ObservationsConfig) ->
     return found
 
 
+def _refuse_fractions(dialect: Dialect, measured: Sequence[str], cfg: Reading, where: str) -> None:
+    """Refuse fractions where the preset expects whole numbers: it would scale what is scaled already."""
+    for column in measured if cfg.known.whole else ():
+        cells = [row[dialect.names.index(column)] for row in dialect.sample if len(row) == len(dialect.names)]
+        fraction = next((cell for cell in cells if NUMBER.match(cell) and not float(cell).is_integer()), None)
+        if fraction is not None:
+            raise InputError(
+                f"{where}: column {column!r} holds {fraction}, but {cfg.known.title} states whole numbers (tenths); it"
+                f" may be converted already: set preset: none and units: {{{column}: ...}}"
+            )
+
+
 def _selected_sample(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig) -> pd.DataFrame:
     frame = pd.DataFrame([row[: len(dialect.names)] for row in dialect.sample], dtype=object).fillna("")
     frame.columns = pd.Index(dialect.names[: frame.shape[1]])
-    return frame[_selection(frame, roles, cfg)]
+    return frame[selection(frame, roles, cfg)]
 
 
-def _parameter(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig, where: str) -> str:
+def _parameter(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: Reading, where: str) -> str:
     """Return what the rows of a long table measure, or an empty text where the column of values tells."""
     if "parameter" not in roles:
         return ""
-    found = _selected_sample(dialect, roles, cfg)[roles["parameter"][0]].unique()
-    _one(found, roles["parameter"][0], "parameter", where)
-    return columns.variable_name(str(found[0])) if len(found) else ""
+    column = roles["parameter"][0]
+    wanted = cfg.select.get("parameter", cfg.select.get(column))
+    found = [wanted] if isinstance(wanted, str) else _selected_sample(dialect, roles, cfg)[column].unique()
+    _one(found, column, "parameter", where)
+    label = str(found[0]).strip() if len(found) else ""
+    known = cfg.known.variables.get(label)
+    return known.name if known is not None and known.name else columns.variable_name(label) if label else ""
 
 
 def _one(found: Any, column: str, role: str, where: str) -> None:
@@ -143,25 +133,26 @@ def _one(found: Any, column: str, role: str, where: str) -> None:
     if len(found) > 1:
         shown = ", ".join(repr(str(text)) for text in found[:8])
         raise InputError(
-            f"{where}: column {column!r} holds several values ({shown}); choose one by select: {{{role}: {found[0]}}}"
+            f"{where}: column {column!r} holds several values ({shown}); choose one by"
+            f" {columns.to_add('select', {role: str(found[0])})}"
         )
 
 
-def _attributes(layout: Layout, dialect: Dialect, cfg: ObservationsConfig) -> dict[str, dict[str, str]]:
+def _attributes(layout: Layout, dialect: Dialect, cfg: Reading) -> dict[str, dict[str, str]]:
     attributes: dict[str, dict[str, str]] = {}
     for name, column in {**{n: " ".join(c) for n, c in layout.coordinates.items()}, **layout.values}.items():
-        stated = columns.stated_units(column)
+        stated = udunits(columns.stated_units(column))
         attributes[name] = {"long_name": name, "units": stated} if stated else {"long_name": name}
     if "units" in layout.roles and len(layout.values) == 1:
         units = _selected_sample(dialect, layout.roles, cfg)[layout.roles["units"][0]]
         (name,) = layout.values
         if len(units) and units.iloc[0]:
-            attributes[name]["units"] = str(units.iloc[0])
+            attributes[name]["units"] = udunits(str(units.iloc[0]))
     return attributes
 
 
-def blocks(table: Table, cfg: ObservationsConfig, sites: Places | None) -> Iterator[Block]:
-    """Yield the rows of a table, `ROWS` lines at a time.
+def blocks(table: Table, cfg: Reading, sites: Places | None) -> Iterator[Block]:
+    """Yield the rows of a table, some lines at a time.
 
     Raises
     ------
@@ -169,157 +160,25 @@ def blocks(table: Table, cfg: ObservationsConfig, sites: Places | None) -> Itera
         For text where a number belongs, lines of too many cells, a wrong encoding or damaged gzip data.
     """
     reader = times.Reader(cfg.time_format, cfg.time_zone, cfg.local_day)
-    seen: dict[str, set[str]] = {"parameter": set(), "units": set()}
-    for frame in _frames(table):
-        frame = frame[_selection(frame, table.layout.roles, cfg)]
-        for role, texts in seen.items():
-            if role in table.layout.roles and len(table.layout.values) == 1:
-                column = table.layout.roles[role][0]
-                texts.update(frame[column].unique())
-                _one(sorted(texts), column, role, str(table.path))
-        yield _Rows(table, frame, cfg, reader, sites).block()
+    single = _single(table, cfg)
+    seen: dict[str, set[str]] = {column: set() for column in single.values()}
+    for frame in frames(table):
+        frame = frame[selection(frame, table.layout.roles, cfg)]
+        for role, column in single.items():
+            seen[column].update(map(str, pd.unique(frame[column])))
+            _one(sorted(seen[column]), column, role, str(table.path))
+        yield RowCells(table, frame, cfg, reader, sites).block()
+    if "units" in single and seen[single["units"]] - {""}:
+        (name,) = table.layout.values
+        table.attributes[name]["units"] = udunits(next(iter(seen[single["units"]])))
 
 
-def _frames(table: Table) -> Iterator[pd.DataFrame]:
-    """Yield the cells as text; the index is the number of the line, from 1."""
-    dialect = table.dialect
-    with opened(table.path) as file:
-        try:
-            yield from _read_frames(file, dialect)
-        except pd.errors.ParserError as error:
-            reason = str(error).partition("C error: ")[2].strip() or str(error)
-            raise InputError(
-                f"{table.path}: not a regular table ({reason}); correct that line, or set 'delimiter'"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{table.path}: is not written in {dialect.encoding}; set 'encoding' (cp1252)") from error
-
-
-def _read_frames(file: Any, dialect: Dialect) -> Iterator[pd.DataFrame]:
-    for frame in pd.read_csv(
-        file,
-        sep=dialect.delimiter,
-        header=None,
-        names=list(dialect.names),
-        skiprows=dialect.skip,
-        dtype=object,
-        index_col=False,
-        keep_default_na=False,
-        na_filter=False,
-        skip_blank_lines=False,
-        skipinitialspace=True,
-        encoding=dialect.encoding,
-        chunksize=ROWS,
-        on_bad_lines="error",
-    ):
-        frame = frame.fillna("")
-        frame.index += dialect.skip + 1
-        yield frame[(frame != "").any(axis=1)]
-
-
-def _selection(frame: pd.DataFrame, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig) -> NDArray[np.bool_]:
-    chosen = np.ones(len(frame), bool)
-    for key, wanted in cfg.select.items():
-        texts = frame[roles[key][0] if key in roles else key].astype(object)
-        if isinstance(wanted, str):
-            chosen &= (texts.map(str.strip) == wanted.strip()).to_numpy(bool)
-        else:
-            chosen &= (pd.to_numeric(texts, errors="coerce") == wanted).to_numpy(bool)
-    return chosen
-
-
-class _Cells:
-    """The cells of some rows, as texts or numbers."""
-
-    def __init__(self, table: Table, frame: pd.DataFrame, cfg: ObservationsConfig) -> None:
-        self.table = table
-        self.frame = frame
-        self.blanks = {"", *(text.casefold() for text in cfg.blanks)}
-
-    def place(self, column: str, row: int) -> str:
-        return f"{self.table.path}, column {column!r}, line {self.frame.index[row]}"
-
-    def texts(self, joined: Sequence[str], rows: Array | None, mark: str) -> Texts:
-        parts = [self.frame[column].to_numpy(object) for column in joined]
-        parts = [part if rows is None else part[rows] for part in parts]
-        if len(parts) == 1:
-            return parts[0]
-        return np.array([mark.join(cells) for cells in zip(*parts, strict=True)], object)
-
-    def numbers(self, column: str, rows: Array | None = None) -> Floats:
-        """Return the numbers of a column, NaN where blank, or raise for a text that is no number."""
-        texts = self.texts([column], rows, "")
-        if self.table.dialect.decimal == ",":
-            texts = np.array([text.replace(",", ".") for text in texts], object)
-        found = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(np.float64, copy=True)
-        unread = np.flatnonzero(np.isnan(found))
-        for text in pd.unique(texts[unread]):
-            if text.strip().casefold() in self.blanks:
-                continue
-            at = unread[texts[unread] == text]
-            if not NUMBER.match(text.strip()):
-                row = int(at[0] if rows is None else rows[at[0]])
-                raise InputError(
-                    f"{self.place(column, row)}: {text!r} is no number; correct it, or add it to 'blanks' if it means"
-                    " missing"
-                )
-            found[at] = float(text)
-        return found
-
-
-class _Rows(_Cells):
-    """Cells whose columns have roles."""
-
-    def __init__(
-        self, table: Table, frame: pd.DataFrame, cfg: ObservationsConfig, reader: times.Reader, sites: Places | None
-    ) -> None:
-        super().__init__(table, frame, cfg)
-        self.reader = reader
-        self.sites = sites
-        self.elevation_units = cfg.units.get("elevation", "")
-
-    def block(self) -> Block:
-        layout = self.table.layout
-        values = {name: self.numbers(column) for name, column in layout.values.items()}
-        stations = self.stations if "station" in layout.roles else None
-        return Block(str(self.table.path), values, self.coordinates, stations, self.where)
-
-    def stations(self, rows: Array) -> Array:
-        return np.array([t.strip() for t in self.texts(self.table.layout.roles["station"], rows, "-")], object)
-
-    def coordinates(self, rows: Array) -> dict[str, Array]:
-        return {name: self._coordinate(name, rows) for name in self.table.layout.coordinates}
-
-    def where(self, name: str, row: int) -> str:
-        joined = self.table.layout.coordinates[name]
-        if not joined and self.sites is not None:
-            return f"{self.sites.file}: station {self.stations(np.array([row]))[0]!r}"
-        return self.place(" ".join(joined), row)
-
-    def _coordinate(self, name: str, rows: Array) -> Array:
-        joined = self.table.layout.coordinates[name]
-        if name == "time":
-            return self._times(joined, rows)
-        if not joined and self.sites is not None:
-            return self.sites.at(name, self.stations(rows))
-        numbers = self.numbers(joined[0], rows)
-        return (
-            numbers * columns.metres(self.elevation_units or columns.stated_units(joined[0]))
-            if name == "elevation"
-            else numbers
-        )
-
-    def _times(self, joined: Sequence[str], rows: Array) -> times.Times:
-        if len(joined) > 1 and all(columns.plain(column) in columns.PARTS for column in joined):
-            texts = times.from_parts([self.numbers(column, rows) for column in joined])
-        else:
-            texts = self.texts(joined, rows, " ")
-        blank = np.array([text.strip().casefold() in self.blanks for text in texts], bool)
-        try:
-            return self.reader(np.where(blank, "", texts))
-        except (ValueError, OverflowError) as error:
-            row = int(rows[np.argmin(blank)]) if rows.size else 0
-            raise InputError(f"{self.place(' '.join(joined), row)}: {error}") from error
+def _single(table: Table, cfg: Reading) -> dict[str, str]:
+    """Return by role, or by their own name, the columns that may hold one value only."""
+    roles, names = table.layout.roles, table.dialect.names
+    single = {role: roles[role][0] for role in ("parameter", "units") if role in roles}
+    single = single if len(table.layout.values) == 1 else {}
+    return single | {column: column for column in cfg.known.single if column in names and column not in cfg.select}
 
 
 def read_places(path: Path, cfg: ObservationsConfig) -> Places:
@@ -341,8 +200,8 @@ def read_places(path: Path, cfg: ObservationsConfig) -> Places:
     table = Table(path, dialect, Layout(roles, {}, {}, {}), {})
     row: dict[str, int] = {}
     parts: dict[str, list[Floats]] = {name: [] for name in PLACE if name in roles}
-    for frame in _frames(table):
-        cells = _Cells(table, frame, cfg)
+    for frame in frames(table):
+        cells = Cells(table, frame, cfg)
         for name in cells.texts(roles["station"], None, "-"):
             if name.strip() in row:
                 raise InputError(f"{path}: the site table holds station {name.strip()!r} twice; keep one of them")

@@ -8,6 +8,7 @@ Rules
 - Local times that a clock change skips or repeats name no single instant: they become NaT.
 - Calendars: dates of ``noleap``, ``all_leap`` and the Gregorian calendars are kept as they are (29 February of a year
   that has none becomes NaT); ``julian`` keeps the instant; ``360_day`` keeps the fraction of the year.
+- Months since a date are calendar months; a fraction is that of its month.
 - What lies outside the years 1678 to 2261 becomes NaT.
 """
 
@@ -29,6 +30,7 @@ Texts = NDArray[np.object_]
 _NS = "datetime64[ns]"
 _ZONED = re.compile(r"(?<=\d)\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$", re.IGNORECASE)
 _CLOCK = re.compile(r"\d[T ]\s*\d{1,2}:?\d{2}|\d[T ]\d{2}$|%[HIcT]")
+_MONTHS = re.compile(r"\s*months?\s+since\s+(-?\d+)-(\d+)(-0?1\b.*)?$", re.IGNORECASE)
 _DAY_FIRST, _MONTH_FIRST = "day", "month"
 _PATTERNS = {
     "iso": re.compile(r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([T ].*)?)?$"),
@@ -82,6 +84,14 @@ class Reader:
         stripped = [str(text).strip() for text in distinct]
         found = self._numbers(stripped) if self._counts() else self._texts(stripped)
         return found[codes]
+
+    def placed(self, found: Times, *, zoned: bool) -> Times:
+        """Return instants without a zone as UTC, or their days alone; midnights alone are days and stay."""
+        days = found.astype("datetime64[D]").astype(_NS)
+        if self.local_day:
+            return days
+        midnights = bool((days == found)[~np.isnat(found)].all())
+        return found if midnights or zoned else localise(found, self.zone)
 
     def _counts(self) -> bool:
         return self.format == "unix" or " since " in self.format
@@ -208,6 +218,26 @@ def from_parts(parts: Sequence[NDArray[np.float64]]) -> Texts:
     return texts
 
 
+def counts_months(units: str) -> bool:
+    """Return whether a time counts months, of which CF says no length: they are taken as calendar months."""
+    return bool(_MONTHS.match(units))
+
+
+def first_month(units: str) -> int:
+    """Return the month that "months since 1955-01-01" counts from, as months since January of the year 0."""
+    found = _MONTHS.match(units)
+    if found is None:
+        raise ValueError(f"units {units!r} count no months, accepted are such as 'months since 1955-01-01'")
+    return int(found[1]) * 12 + int(found[2]) - 1
+
+
+def _from_months(numbers: NDArray[np.float64], units: str) -> Times:
+    """Return the instants at these calendar months; a fraction is that of its month."""
+    count = np.floor(numbers).astype(np.int64) + first_month(units) - 1970 * 12
+    low, high = (c.astype("datetime64[M]").astype("datetime64[s]").astype(np.float64) for c in (count, count + 1))
+    return _instants(low + (numbers - np.floor(numbers)) * (high - low))
+
+
 def decode(numbers: NDArray[np.float64], units: str, calendar: str) -> Times:
     """Return CF times ("days since 1900-01-01", any CF calendar) as datetime64[ns], NaT where missing.
 
@@ -219,6 +249,9 @@ def decode(numbers: NDArray[np.float64], units: str, calendar: str) -> Times:
     found = np.full(numbers.shape, "NaT", _NS)
     rows = np.isfinite(numbers)
     if not rows.any():
+        return found
+    if counts_months(units):
+        found[rows] = _from_months(numbers[rows], units)
         return found
     coder = xr.coders.CFDatetimeCoder(time_unit="ns")
     encoded = xr.Dataset({"t": ("t", numbers[rows], {"units": units, "calendar": calendar})})
