@@ -1,7 +1,7 @@
 """The tensorised Fourier neural operator: lifting, blocks of spectral convolutions, projection."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import nn
@@ -38,13 +38,15 @@ class PointwiseMLP(nn.Module):
 
     def forward(self, field: torch.Tensor) -> torch.Tensor:
         """Return (..., out) of (..., into)."""
-        return self.second(gelu(self.first(field)))
+        result: torch.Tensor = self.second(gelu(self.first(field)))
+        return result
 
 
 class Block(nn.Module):
-    r"""One layer: :math:`z = \mathrm{GELU}(\mathrm{spectral}(v) + \mathrm{skip}(v))`, then :math:`\mathrm{MLP}(z) + g \odot v`.
+    r"""One layer: :math:`z = \sigma(S v + \mathrm{skip}(v))`, then :math:`\sigma(\mathrm{MLP}(z) + g v)`.
 
-    The last block of an operator leaves both nonlinearities out.
+    :math:`S` is the spectral convolution, :math:`\sigma` the GELU, :math:`g` one weight a channel.
+    The last block of an operator leaves both out.
     """
 
     def __init__(self, width: int, last: bool):
@@ -137,7 +139,7 @@ class TFNO(nn.Module):
     @property
     def ranks(self) -> tuple[int, ...]:
         """Resolved ranks of the spectral weights (of the first layer, where each has its own)."""
-        return self.weights[0].ranks
+        return self._weights()[0].ranks
 
     @property
     def parameter_count(self) -> int:
@@ -147,8 +149,8 @@ class TFNO(nn.Module):
     @property
     def compression(self) -> float:
         """Real numbers of dense spectral weights over those stored."""
-        stored = sum(weight.parameter_count for weight in self.weights)
-        return sum(weight.parameters_dense for weight in self.weights) / stored
+        stored = sum(weight.parameter_count for weight in self._weights())
+        return sum(weight.parameters_dense for weight in self._weights()) / stored
 
     def forward(self, field: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return (batch, out_channels, axes ...) of a field (batch, in_channels, axes ...).
@@ -158,22 +160,27 @@ class TFNO(nn.Module):
         """
         check_field(field, self.in_channels, len(self.transform.axes))
         state = self._lifted(channels_last(field), positions)
-        pieces = [piece for weight in self.weights for piece in weight.pieces()]
+        pieces = [piece for weight in self._weights() for piece in weight.pieces()]
         for block, piece in zip(self.blocks, pieces, strict=True):
             state = block(state, self.transform, piece)
         return channels_first(self.projection(state))
 
+    def _weights(self) -> list[SpectralWeight]:
+        return cast(list[SpectralWeight], list(self.weights))
+
     def _lifted(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
         """Lift; the coordinates are the same for all samples, so their part is one added field."""
         first = self.lifting.first
-        if not self.positioned:
-            return self.lifting(field)
-        if positions is None:
-            where = self._coordinates(field)
-        else:
-            where = channels_last(positions.to(field))
-        added = linear(where, first.weight[:, self.in_channels :], first.bias)
-        return self.lifting.second(gelu(linear(field, first.weight[:, : self.in_channels]) + added))
+        given = linear(field, first.weight[:, : self.in_channels], None if self.positioned else first.bias)
+        if self.positioned:
+            given = given + self._positions_lifted(field, positions)
+        lifted: torch.Tensor = self.lifting.second(gelu(given))
+        return lifted
+
+    def _positions_lifted(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
+        first = self.lifting.first
+        where = self._coordinates(field) if positions is None else channels_last(positions.to(field))
+        return linear(where, first.weight[:, self.in_channels :], first.bias)
 
     def _coordinates(self, field: torch.Tensor) -> torch.Tensor:
         axes = self.transform.axes

@@ -40,7 +40,7 @@ def convolved(transform: Transform, field: torch.Tensor, pieces: Pieces) -> torc
     """
     points, batch = field.shape[:-2], field.shape[-2]
     outside = pieces.into is not None and _outside(transform, points, pieces.into)
-    if outside:
+    if outside and pieces.into is not None:
         field = torch.matmul(field, pieces.into)
     spectrum = transform.analysis(field.flatten(-2)).unflatten(-1, (batch, -1))
     if not outside and pieces.into is not None:
@@ -64,7 +64,7 @@ def _mode_products(spectrum: torch.Tensor, inner: torch.Tensor, complex_modes: b
     first = 1 if complex_modes else 0
     left, right = spectrum.flatten(first, -3), inner.flatten(first, -3)
     product = _complex_product(left, right) if complex_modes else torch.bmm(left, right)
-    return product.unflatten(first, spectrum.shape[first:-2])
+    return product.reshape(*spectrum.shape[:-1], product.shape[-1])
 
 
 def _complex_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -21,7 +21,7 @@ Rank = float | int | Sequence[int]
 
 
 class Pieces(NamedTuple):
-    """One layer's weight: ``into`` (channels, r) or none, ``inner`` ([2,] modes ..., r, s), ``out`` (s, channels) or none."""
+    """One layer's weight: ``inner`` ([2,] modes ..., r, s), ``into`` (channels, r) and ``out`` (s, channels)."""
 
     into: torch.Tensor | None
     inner: torch.Tensor
@@ -248,7 +248,11 @@ class SpectralWeight(nn.Module):
         inner = (1, *self.ranks, 1)
         self.cores = nn.ParameterList(
             self._normal(
-                inner[k], size, inner[k + 1], deviation=(self.deviation if k == 0 else 1) / math.sqrt(inner[k]), real=k < 3
+                inner[k],
+                size,
+                inner[k + 1],
+                deviation=(self.deviation if k == 0 else 1) / math.sqrt(inner[k]),
+                real=k < 3,
             )
             for k, size in enumerate(self.shape)
         )
@@ -271,7 +275,9 @@ class SpectralWeight(nn.Module):
 
 def _check_fraction(rank: float) -> None:
     if not 0 < rank <= 1:
-        raise ValueError(f"rank {rank} as a fraction of the dense parameters is to lie in (0, 1]; true ranks are whole numbers")
+        raise ValueError(
+            f"rank {rank} as a fraction of the dense parameters is to lie in (0, 1]; true ranks are whole numbers"
+        )
 
 
 def _check_whole(rank: int) -> None:

@@ -8,7 +8,7 @@ length of the axis, and it needs no copy. Fields lie as (axis 1, ..., axis d, co
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeVar, cast, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -175,8 +175,8 @@ def _intervals(axis: Axis, n: int) -> tuple[int, Matrix]:
 class Transform:
     r"""The truncated transform of fields in one to three dimensions, and its adjoint partner, the synthesis.
 
-    :math:`\hat v_k = \frac{1}{N} \sum_n v_n e^{-2 \pi i k n / N}` along periodic axes, the sine or cosine series along the
-    others; the synthesis after the analysis is the exact low-pass filter onto the kept modes.
+    :math:`\hat v_k = \frac{1}{N} \sum_n v_n e^{-2 \pi i k n / N}` along periodic axes, the sine or cosine series
+    along the others; the synthesis after the analysis is the exact low-pass filter onto the kept modes.
 
     Parameters
     ----------
@@ -309,7 +309,7 @@ def _size(shape: Sequence[int]) -> int:
 
 
 def _per_axis(name: str, value: T | Sequence[T], count: int, accepted: tuple[T, ...]) -> tuple[T, ...]:
-    values: tuple[T, ...] = (cast(T, value),) * count if isinstance(value, str) else tuple(value)
+    values: tuple[T, ...] = (value,) * count if isinstance(value, str) else tuple(value)
     if len(values) != count:
         raise ValueError(f"{name} has {len(values)} entries for {count} axes; give one, or one per axis")
     for entry in values:
