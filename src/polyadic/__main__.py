@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", "Print the scores of runs side by side, baselines included.")
     compare.add_argument("runs", nargs="+", metavar="RUN", help="method/run, run, folder or metrics file")
     compare.add_argument("-o", "--out", type=Path, metavar="TABLE", help="also write .csv or .html")
+    further = "posterior or station files whose tables follow in the .html"
+    compare.add_argument("--with", dest="further", type=Path, nargs="+", default=[], metavar="FILE", help=further)
     add("history", "Print how a file was made, oldest step first.").add_argument("file", type=Path, metavar="FILE")
     verify = add("verify", "Check that files are undamaged and made by the present code from the present inputs.")
     verify.add_argument("path", type=Path, metavar="PATH", help="a file or a folder of results")

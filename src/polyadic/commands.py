@@ -22,7 +22,7 @@ def list(_: argparse.Namespace) -> None:
         print(f"  {name:12} {card.title}\n  {'':12} stages: {', '.join(card.stages)}; reads {card.reads}")
     print("sources")
     for name, stage in registry.sources().items():
-        print(f"  {name:12} files to kind {stage.output.kind}")
+        print(f"  {name:12} {'files to kind' if stage.files else 'generates kind'} {stage.output.kind}")
     print("kinds")
     for kind, schema in registry.kinds().items():
         print(f"  {kind:16} version {schema.version}")
@@ -52,9 +52,10 @@ def method_schema(method: str) -> dict[str, Any]:
 
 def read(args: argparse.Namespace) -> None:
     """Read files by the source that knows them and write the Dataset."""
-    candidates = {n: s for n, s in registry.sources().items() if args.kind in (None, s.output.kind)}
+    readers = {name: stage for name, stage in registry.sources().items() if stage.files}
+    candidates = {name: stage for name, stage in readers.items() if args.kind in (None, stage.output.kind)}
     if not candidates:
-        kinds = {stage.output.kind for stage in registry.sources().values()}
+        kinds = {stage.output.kind for stage in readers.values()}
         raise InputError(f"--kind {args.kind}: no source makes this kind; {nearest(args.kind, kinds)}")
     given = dict(_assignment(text) for text in args.set)
     refusals = []
@@ -141,7 +142,7 @@ def compare(args: argparse.Namespace) -> None:
     table = comparison.table([comparison.metrics_file(run) for run in args.runs])
     print(comparison.text(table))
     if args.out is not None:
-        comparison.save(table, args.out)
+        comparison.save(table, args.out, [comparison.further(path) for path in args.further])
 
 
 def history(args: argparse.Namespace) -> None:

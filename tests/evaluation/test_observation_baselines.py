@@ -212,3 +212,22 @@ def test_a_baseline_says_what_it_lacks():
 
 def test_the_names_are_those_of_the_registry():
     assert tuple(BASELINES) == NAMES
+
+
+def test_both_krigings_of_anomalies_share_one_fit(monkeypatch):
+    """And only for the same rows: other test rows are kriged anew."""
+    from polyadic.evaluation.observation_baselines import anomaly_kriging
+    from polyadic.kinds import observations
+
+    ds = observations.example()
+    train, test = observations.where_split(ds, "train"), observations.where_split(ds, "test")
+    fits = []
+    fit = anomaly_kriging.fit
+    monkeypatch.setattr(anomaly_kriging, "fit", lambda *given: fits.append(1) or fit(*given))
+    first = BASELINES["anomaly_kriging"].predict(train, test, "temperature")
+    BASELINES["space_time_kriging"].predict(train, test, "temperature")
+    assert len(fits) == 1
+    half = BASELINES["anomaly_kriging"].predict(train, test.isel(obs=slice(0, 20)), "temperature")
+    assert len(fits) == 2
+    assert half.mean.size == 20
+    assert first.mean.size == test.sizes["obs"]

@@ -34,7 +34,7 @@ def test_a_users_own_folder_runs_with_its_settings_over_the_defaults(done):
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
 def test_every_intermediate_opens_bare(done, engine):
     files = sorted(done.folder.rglob("*.nc"))
-    assert len(files) == 6
+    assert len(files) == 9
     for path in files:
         with xr.open_dataset(path, engine=engine) as ds:
             assert ds.attrs["kind"]

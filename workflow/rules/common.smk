@@ -1,5 +1,6 @@
-"""Helpers of all the rule files. settings(), code(), dataset(), sweep(), targets()."""
+"""Helpers of all the rule files. settings(), code(), dataset(), extra(), sweep(), targets()."""
 
+import json
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -43,6 +44,22 @@ def section(wildcards):
 def dataset(method):
     """Return an input function: the ingested dataset that a run names."""
     return lambda wildcards: f"resources/{found(PLAN.run, method, wildcards.run).dataset}.nc"
+
+
+def extra(method, stage, setting):
+    """Return an input function: the ingested dataset that a setting of a stage names, or nothing."""
+
+    def chosen(wildcards):
+        run = found(PLAN.run, method, wildcards.run)
+        name = json.loads(run.settings[stage])[setting]
+        return [f"resources/{name}.nc"] if name and found(PLAN.dataset, name) else []
+
+    return chosen
+
+
+def option(name):
+    """Return a params function: the command-line option of an input that may be left out."""
+    return lambda wildcards, input: [f"--{name}", *input[name]] if input.get(name) else []
 
 
 def sweep(method):

@@ -103,9 +103,185 @@ rule funbat_evaluate:
         " --config {params.config:q} --out {output.metrics:q} &> {log:q}"
 
 
+rule funbat_stations:
+    input:
+        predictions="results/funbat/{run}/predictions.nc",
+        observations="results/funbat/{run}/observations.nc",
+    output:
+        stations="results/funbat/{run}/stations.nc",
+    log:
+        "logs/funbat/{run}/stations.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        config=settings("funbat", "stations"),
+        code=code("methods.funbat.stations"),
+    shell:
+        "POLYADIC_THREADS={threads} python -m polyadic.methods.funbat.stations"
+        " --predictions {input.predictions:q} --observations {input.observations:q}"
+        " --config {params.config:q} --out {output.stations:q} &> {log:q}"
+
+
+rule funbat_map:
+    input:
+        posterior="results/funbat/{run}/posterior.nc",
+        observations="results/funbat/{run}/observations.nc",
+        grid=extra("funbat", "map", "grid"),
+    output:
+        map="results/funbat/{run}/map.nc",
+    log:
+        "logs/funbat/{run}/map.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        config=settings("funbat", "map"),
+        code=code("methods.funbat.map"),
+        grid=option("grid"),
+    shell:
+        "POLYADIC_THREADS={threads} python -m polyadic.methods.funbat.map"
+        " --posterior {input.posterior:q} --observations {input.observations:q} {params.grid:q}"
+        " --config {params.config:q} --out {output.map:q} &> {log:q}"
+
+
+rule funbat_series:
+    input:
+        posterior="results/funbat/{run}/posterior.nc",
+        observations="results/funbat/{run}/observations.nc",
+        table=extra("funbat", "series", "table"),
+    output:
+        series="results/funbat/{run}/series.nc",
+    log:
+        "logs/funbat/{run}/series.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        config=settings("funbat", "series"),
+        code=code("methods.funbat.series"),
+        table=option("table"),
+    shell:
+        "POLYADIC_THREADS={threads} python -m polyadic.methods.funbat.series"
+        " --posterior {input.posterior:q} --observations {input.observations:q} {params.table:q}"
+        " --config {params.config:q} --out {output.series:q} &> {log:q}"
+
+
+rule funbat_means:
+    input:
+        posterior="results/funbat/{run}/posterior.nc",
+        observations="results/funbat/{run}/observations.nc",
+        grid=extra("funbat", "means", "grid"),
+    output:
+        means="results/funbat/{run}/means.nc",
+    log:
+        "logs/funbat/{run}/means.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        config=settings("funbat", "means"),
+        code=code("methods.funbat.means"),
+        grid=option("grid"),
+    shell:
+        "POLYADIC_THREADS={threads} python -m polyadic.methods.funbat.means"
+        " --posterior {input.posterior:q} --observations {input.observations:q} {params.grid:q}"
+        " --config {params.config:q} --out {output.means:q} &> {log:q}"
+
+
+rule funbat_plot_map:
+    input:
+        map="results/funbat/{run}/map.nc",
+    output:
+        map=report(
+            "results/funbat/{run}/figures/map.svg",
+            caption="../report/map.rst",
+            category="funbat",
+            subcategory="{run}",
+            labels={"figure": "map with standard error"},
+        ),
+    log:
+        "logs/funbat/{run}/plot_map.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.maps"),
+    shell:
+        "python -m polyadic plot {input.map:q} -o {output:q} &> {log:q}"
+
+
+rule funbat_plot_series:
+    input:
+        series="results/funbat/{run}/series.nc",
+    output:
+        series=report(
+            "results/funbat/{run}/figures/series.svg",
+            caption="../report/series.rst",
+            category="funbat",
+            subcategory="{run}",
+            labels={"figure": "series with bands"},
+        ),
+    log:
+        "logs/funbat/{run}/plot_series.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.series"),
+    shell:
+        "python -m polyadic plot {input.series:q} -o {output:q} &> {log:q}"
+
+
+rule funbat_plot_means:
+    input:
+        means="results/funbat/{run}/means.nc",
+    output:
+        means=report(
+            "results/funbat/{run}/figures/means.svg",
+            caption="../report/means.rst",
+            category="funbat",
+            subcategory="{run}",
+            labels={"figure": "means over areas and periods"},
+        ),
+    log:
+        "logs/funbat/{run}/plot_means.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.series"),
+    shell:
+        "python -m polyadic plot {input.means:q} -o {output:q} &> {log:q}"
+
+
+rule funbat_plot_stations:
+    input:
+        stations="results/funbat/{run}/stations.nc",
+    output:
+        stations=report(
+            "results/funbat/{run}/figures/stations.svg",
+            caption="../report/stations.rst",
+            category="funbat",
+            subcategory="{run}",
+            labels={"figure": "withheld stations"},
+        ),
+    log:
+        "logs/funbat/{run}/plot_stations.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.station_scores"),
+    shell:
+        "python -m polyadic plot {input.stations:q} -o {output:q} &> {log:q}"
+
+
 rule funbat_table:
     input:
         metrics="results/funbat/{run}/metrics.nc",
+        posterior="results/funbat/{run}/posterior.nc",
+        stations="results/funbat/{run}/stations.nc",
     output:
         table=report(
             "results/funbat/{run}/scores.html",
@@ -121,7 +297,8 @@ rule funbat_table:
     params:
         code=code("comparison"),
     shell:
-        "python -m polyadic compare {input.metrics:q} -o {output.table:q} &> {log:q}"
+        "python -m polyadic compare {input.metrics:q} --with {input.posterior:q} {input.stations:q}"
+        " -o {output.table:q} &> {log:q}"
 
 
 rule funbat_plot_scores:

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,29 +116,57 @@ def _write_groups(groups: Mapping[str, xr.Dataset], part: Path) -> None:
         if lazy:
             with h5netcdf.File(part, "a") as file:
                 node = file if group == "/" else file[group]
-                for name in lazy:
-                    _stream(plain[name], name, node)
+                for names in _streams(plain, lazy):
+                    _stream({name: plain[name] for name in names}, node)
 
 
-def _stream(array: xr.DataArray, name: str, node: h5netcdf.Group) -> None:
+def _streams(ds: xr.Dataset, names: Sequence[str]) -> list[list[str]]:
+    """Return the names of equal blocks together: what they share is computed once."""
+    found: dict[Any, list[str]] = {}
+    for name in names:
+        found.setdefault((ds[name].dims, ds[name].chunks), []).append(name)
+    return list(found.values())
+
+
+def _stream(arrays: Mapping[str, xr.DataArray], node: h5netcdf.Group) -> None:
+    """Write lazy arrays of equal dimensions and blocks, block by block."""
+    targets = [_target(array, name, node) for name, array in arrays.items()]
+    first = next(iter(arrays.values()))
+    bounds = [np.cumsum([0, *sizes]) for sizes in first.chunks or ()]
+    slices = [[slice(int(a), int(b)) for a, b in itertools.pairwise(edges)] for edges in bounds]
+    blocks = list(itertools.product(*slices))
+    parts = ([array[block].data for array in arrays.values()] for block in blocks)
+    for block, values in zip(blocks, ordered_map(_compute, parts), strict=True):
+        for target, value in zip(targets, values, strict=True):
+            target[block] = value
+
+
+def _target(array: xr.DataArray, name: str, node: h5netcdf.Group) -> Any:
     for dimension, size in array.sizes.items():
         if str(dimension) not in node.dimensions:
             node.dimensions[str(dimension)] = size
-    storage: dict[str, Any] = {"chunks": _chunks(array.variable), "fletcher32": True}
+    storage: dict[str, Any] = {"chunks": _own_blocks(array) or _chunks(array.variable), "fletcher32": True}
     if array.nbytes <= _COMPRESS_BELOW:
         storage |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     fill = array.dtype.type(np.nan) if array.dtype.kind == "f" else None
     target = node.create_variable(name, tuple(map(str, array.dims)), array.dtype, fillvalue=fill, **storage)
     target.attrs.update(array.attrs)
-    bounds = [np.cumsum([0, *sizes]) for sizes in array.chunks or ()]
-    slices = [[slice(int(a), int(b)) for a, b in itertools.pairwise(edges)] for edges in bounds]
-    blocks = list(itertools.product(*slices))
-    for block, values in zip(blocks, ordered_map(_compute, (array[block].data for block in blocks)), strict=True):
-        target[block] = values
+    return target
 
 
-def _compute(block: Any) -> Any:
-    return block.compute(scheduler="synchronous")
+def _own_blocks(array: xr.DataArray) -> tuple[int, ...] | None:
+    """Return the blocks as chunks where they are regular and small: then no chunk is written twice."""
+    sizes = [tuple(map(int, one)) for one in array.chunks or ()]
+    regular = all(len({*one[:-1]}) <= 1 and one[-1] <= one[0] for one in sizes)
+    largest = tuple(one[0] for one in sizes)
+    small = _CHUNK_BYTES // 16 <= np.prod(largest, dtype=float) * array.dtype.itemsize <= 4 * _CHUNK_BYTES
+    return largest if sizes and regular and small else None
+
+
+def _compute(blocks: list[Any]) -> tuple[Any, ...]:
+    from dask.base import compute  # a lazy array is there, so it is imported already
+
+    return tuple(compute(*blocks, scheduler="synchronous"))  # type: ignore[no-untyped-call]
 
 
 def _encoding(variable: xr.Variable) -> dict[str, Any]:

@@ -24,10 +24,11 @@ Data = xr.Dataset | xr.DataTree
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """What one input of a stage accepts: a kind, or one of several; one file, or many."""
+    """What one input of a stage accepts: a kind, or one of several; one file, or many; or none, then it is None."""
 
     schemas: tuple[Schema, ...]
     many: bool = False
+    optional: bool = False
 
     @property
     def kinds(self) -> str:
@@ -65,7 +66,8 @@ class Stage(Generic[C]):
 
     def __call__(self, config: C, *files: Path, **inputs: Any) -> Data:
         """Check the inputs, compute, stamp the provenance, check the output."""
-        for name, accepted in self.inputs.items():
+        inputs = {name: data for name, data in inputs.items() if data is not None}
+        for name, accepted in self._given(inputs):
             for number, data in enumerate(inputs[name] if accepted.many else [inputs[name]]):
                 label = f"{name}[{number}]" if accepted.many else name
                 accepted.schema_of(str(data.attrs.get("kind", ""))).check(data, label)
@@ -84,13 +86,20 @@ class Stage(Generic[C]):
         return out
 
     def _sources(self, files: Sequence[Path], inputs: Mapping[str, Any]) -> dict[str, Any]:
-        sources: dict[str, Any] = {path.name: provenance.file_hash(path) for path in files}
-        for name, accepted in self.inputs.items():
+        names = [path.name for path in files]
+        if len(set(names)) < len(names):  # F.npy of several folders: numbered, because paths are of this machine
+            names = [f"{number} {name}" for number, name in enumerate(names)]
+        sources: dict[str, Any] = {name: provenance.file_hash(path) for name, path in zip(names, files, strict=True)}
+        for name, accepted in self._given(inputs):
             if accepted.many:
                 sources |= {f"{name}[{number}]": data.attrs for number, data in enumerate(inputs[name])}
             else:
                 sources[name] = inputs[name].attrs
         return sources
+
+    def _given(self, inputs: Mapping[str, Any]) -> list[tuple[str, Input]]:
+        """Return the inputs that are there or must be."""
+        return [(name, accepted) for name, accepted in self.inputs.items() if name in inputs or not accepted.optional]
 
     def cli(self, argv: Sequence[str] | None = None) -> None:
         """Run the stage from the command line; exit code 2 and one sentence for bad input."""
@@ -107,7 +116,8 @@ class Stage(Generic[C]):
             parser.add_argument("--sha256", nargs="+", metavar="HEX", help="expected SHA-256 of each file")
         for name, accepted in self.inputs.items():
             nargs: dict[str, Any] = {"nargs": "+"} if accepted.many else {}
-            parser.add_argument(f"--{name}", type=Path, required=True, help=f"kind: {accepted.kinds}", **nargs)
+            text = f"kind: {accepted.kinds}" + (", may be left out" if accepted.optional else "")
+            parser.add_argument(f"--{name}", type=Path, required=not accepted.optional, help=text, **nargs)
         parser.add_argument("--config", default="{}", metavar="JSON", help="settings of this stage")
         parser.add_argument("--out", type=Path, required=True, help=f"the file to write, kind: {self.output.kind}")
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -122,6 +132,8 @@ class Stage(Generic[C]):
         inputs: dict[str, Any] = {}
         for name, accepted in self.inputs.items():
             given = getattr(args, name)
+            if given is None:
+                continue
             opened = [open_input(path, accepted) for path in (given if accepted.many else [given])]
             inputs[name] = opened if accepted.many else opened[0]
         io.write(self(config, *files, **inputs), args.out)

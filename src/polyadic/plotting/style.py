@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,3 +51,35 @@ def save(draw: Callable[[xr.Dataset], Figure], ds: xr.Dataset, path: Path) -> No
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def label(ds: xr.Dataset, name: str) -> str:
+    """Return the long name of a variable with its unit, for an axis.
+
+    Examples
+    --------
+    >>> label(xr.Dataset({"t": ("x", [1.0], {"long_name": "temperature", "units": "degC"})}), "t")
+    'temperature [°C]'
+    """
+    attributes = ds[name].attrs
+    text, units = str(attributes.get("long_name", name)), str(attributes.get("units", "1"))
+    return text if units == "1" else f"{text} [{unit(units)}]"
+
+
+def unit(units: str) -> str:
+    """Return a unit as readers know it.
+
+    Examples
+    --------
+    >>> unit("degrees_north"), unit("ug m-3")
+    ('°N', 'µg m⁻³')
+    """
+    known = {"degC": "°C", "degrees_north": "°N", "degrees_east": "°E"}
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    text = re.sub(r"(?<=[A-Za-z])(-?\d+)", lambda found: found[1].translate(raised), units)
+    return known.get(units, re.sub(r"\bug\b", "µg", text))
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return a text in lines of at most ``width`` characters."""
+    return "\n".join(textwrap.wrap(text, width))

@@ -19,10 +19,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from polyadic.evaluation.observation_baselines.anomaly_kriging import fit
-from polyadic.evaluation.observation_baselines.kriging import Stamps, sites
+from polyadic.evaluation.observation_baselines.anomaly_kriging import solved
 from polyadic.evaluation.observation_baselines.prediction import Floats, Prediction
-from polyadic.evaluation.observation_baselines.table import Integers, Table, tables
+from polyadic.evaluation.observation_baselines.table import Integers, Table
 
 YEAR = 365.2425
 NEAREST = 24
@@ -40,11 +39,9 @@ def space_time_kriging(train: xr.Dataset, test: xr.Dataset, variable: str, seed:
     ValueError
         If the data lack a place or a datetime.
     """
-    pair = tables(train, test, variable)
-    here, there = sites(pair.train, pair.test)
-    model = fit(pair.train, pair.test, here, there, seed)
-    stamps = Stamps.of(pair.train, pair.test)
-    mean, variance = stamps.krige(model.field, here, model.residual, there)
+    kriged = solved(train, test, variable, seed)
+    pair, here, model, stamps = kriged.pair, kriged.here, kriged.model, kriged.stamps
+    mean, variance = kriged.mean, kriged.variance
     left = stamps.leave_one_out(model.field, here, model.residual)
     memory = Memory.learn(pair.train, left, seed)
     offset, share = memory.krige(pair.train, left, pair.test)

@@ -10,6 +10,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from polyadic.kernels import local_tucker, mode_process, tucker_model
 from polyadic.kernels.local_tucker import FitSettings, LocalTucker
+from polyadic.methods.funbat.averages import Averages, averages
+
+__all__ = ["Averages", "FunctionalTucker", "averages"]
 
 Array = NDArray[np.float64]
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import xarray as xr
 
 from polyadic.core import progress
@@ -18,10 +19,15 @@ class BaselinesConfig:
     """Which baselines are made."""
 
     only: tuple[str, ...] = setting((), f"names of the baselines; empty: all that the data allow of {', '.join(NAMES)}")
+    most_rows: int = setting(
+        1_000_000, "training rows that baselines learn from; of more, so many are drawn at random, and the log says so"
+    )
     seed: int = setting(0, "seed of the inner splits on which baselines choose their settings")
 
     def __post_init__(self) -> None:
-        """Refuse names that no baseline has."""
+        """Refuse names that no baseline has, and no rows."""
+        if self.most_rows < 10:
+            raise ValueError(f"'most_rows' is a whole number from 10, found {self.most_rows}")
         for name in self.only:
             if name not in NAMES:
                 raise ValueError(f"only: there is no baseline {name!r}; {nearest(name, NAMES)}")
@@ -34,7 +40,7 @@ def baselines(cfg: BaselinesConfig, observations: xr.Dataset) -> xr.Dataset:
     from polyadic.evaluation.observation_baselines.registry import BASELINES, applicable
 
     target = kind.values(observations)[0]
-    train = kind.where_split(observations, "train").load()
+    train = _thinned(cfg, kind.where_split(observations, "train"))
     withheld = kind.where_split(observations, "validation", "test").load()
     chosen = [BASELINES[name] for name in cfg.only] or list(applicable(train))
     predicted = {}
@@ -46,6 +52,15 @@ def baselines(cfg: BaselinesConfig, observations: xr.Dataset) -> xr.Dataset:
     out = predictions.dataset(withheld, target, predicted)
     out["method"].attrs["comment"] = "; ".join(f"{b.name}: {b.description}" for b in chosen)
     return out
+
+
+def _thinned(cfg: BaselinesConfig, train: xr.Dataset) -> xr.Dataset:
+    count = train.sizes["obs"]
+    if count <= cfg.most_rows:
+        return train.load()
+    progress.warn(f"baselines learn from {cfg.most_rows:,} of {count:,} training rows, drawn at random: most_rows")
+    chosen = np.random.default_rng([cfg.seed, 1]).choice(count, cfg.most_rows, replace=False)
+    return train.isel(obs=np.sort(chosen)).load()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from polyadic.kinds import observations as kind
 
 Array = NDArray[np.float64]
 EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
-PLACE = ("latitude", "longitude")
+PLACE: tuple[str, str] = ("latitude", "longitude")
 
 
 @dataclass(frozen=True)

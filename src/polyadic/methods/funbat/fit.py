@@ -43,6 +43,9 @@ class FitConfig:
     residual: Literal["auto", "none", "local"] = setting(
         "auto", "a local Gaussian process beside the Tucker model; auto: if it predicts withheld training rows better"
     )
+    residual_rows: int = setting(
+        2_000_000, "most training rows beside which residual 'auto' tries a local process: it keeps every row in memory"
+    )
     core: Literal["auto", "tucker", "cp"] = setting(
         "auto", "form of the core; auto: Tucker up to 4,096 entries, then CP"
     )
@@ -76,7 +79,7 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
         kernels=columns.kernels,
         link=cfg.link,
         noise=cfg.noise,
-        residual=cfg.residual,
+        residual=_residual(cfg, train.sizes["obs"]),
         seed=cfg.seed,
         modes=tuple(columns.modes.values()),
         covariates=columns.covariates,
@@ -97,6 +100,13 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
     tree = to_tree(model.combined_, columns, str(train[target].attrs.get("units", "1")), times)
     tree.attrs |= {"target": target, "target_long_name": str(train[target].attrs.get("long_name", target))}
     return tree
+
+
+def _residual(cfg: FitConfig, rows: int) -> str:
+    if cfg.residual == "auto" and rows > cfg.residual_rows:
+        progress.log(f"no local process is tried: {rows:,} training rows are more than residual_rows")
+        return "none"
+    return cfg.residual
 
 
 def _log_residual(cfg: FitConfig, model: "LocalTucker") -> None:

@@ -13,7 +13,7 @@ from polyadic.kernels.mode_process import Posterior
 from polyadic.kernels.tucker_model import TuckerModel, relevances
 from polyadic.kinds import observations
 from polyadic.kinds.predictions import squared
-from polyadic.methods.funbat import state
+from polyadic.methods.funbat import hyperparameters, state
 from polyadic.methods.funbat.columns import Columns, times
 
 Array = NDArray[np.float64]
@@ -51,7 +51,8 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
     ds["centre"] = ((), model.centre, {"long_name": f"mean of the {linked}training values", "units": units})
     ds["scale"] = ((), model.scale, {"long_name": f"standard deviation of the {linked}training values", "units": units})
     ds.attrs = {"modes": json.dumps(names), "columns": columns.to_json(), "link": model.link}
-    return xr.DataTree.from_dict({"/": ds, "/state": state.to_dataset(combined)})
+    learned = hyperparameters.table(ds)
+    return xr.DataTree.from_dict({"/": ds, "/hyperparameters": learned, "/state": state.to_dataset(combined)})
 
 
 def from_tree(tree: xr.DataTree) -> tuple[LocalTucker, Columns]:
