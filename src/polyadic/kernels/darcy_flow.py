@@ -1,5 +1,7 @@
 r"""Steady flow through a porous square: :math:`-\nabla \cdot (a \nabla u) = f`, zero on the edges."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
@@ -69,9 +71,8 @@ def pressure(permeability: NDArray[np.floating], source: float | NDArray[np.floa
     beside = np.zeros((size, size))
     beside[:, :-1] = horizontal[:, 1:-1]
     across, below = -beside.ravel()[:-1], -vertical[1:-1].ravel()
-    matrix = sparse.diags_array(
-        [centre.ravel(), across, across, below, below], offsets=[0, 1, -1, size, -size], format="csc"
-    )
+    bands: list[Any] = [centre.ravel(), across, across, below, below]
+    matrix: Any = sparse.diags_array(bands, offsets=[0, 1, -1, size, -size], format="csc")
     right = np.broadcast_to(source, a.shape)[1:-1, 1:-1].ravel() / (n - 1) ** 2
     factor = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
     u = np.zeros_like(a)

@@ -183,9 +183,9 @@ def dataset(
 
 
 def example(seed: int = 0) -> xr.Dataset:
-    """Return 24 samples on 8 x 8 points: a smooth periodic forcing and the field that diffuses it."""
+    """Return 10 samples on 8 x 8 points: a smooth periodic forcing and the field that diffuses it."""
     rng = np.random.default_rng(seed)
-    forcing = rng.standard_normal((24, 8, 8))
+    forcing = rng.standard_normal((10, 8, 8))
     k = np.fft.fftfreq(8, 1 / 8)
     wave = k[:, None] ** 2 + k[None] ** 2
     spectrum = np.fft.fft2(forcing) * (wave < 6)

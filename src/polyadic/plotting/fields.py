@@ -92,7 +92,7 @@ def _energy(values: NDArray[Any]) -> NDArray[np.float64]:
     shell = np.rint(np.sqrt(sum(g**2 for g in grids))).astype(int)
     top = min(values.shape[1:]) // 2
     total = np.bincount(shell.ravel(), power.ravel(), minlength=top + 1)[: top + 1]
-    return np.maximum(total / max(power.sum(), 1e-300), 1e-16)
+    return np.asarray(np.maximum(total / max(power.sum(), 1e-300), 1e-16), np.float64)
 
 
 FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"samples": samples, "spectra": spectra}

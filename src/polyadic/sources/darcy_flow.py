@@ -91,7 +91,7 @@ def _solve(task: tuple[DarcyFlowConfig, int, int]) -> tuple[NDArray[np.float32],
         inputs.append(a[np.ix_(stored, stored)])
         outputs.append(u[np.ix_(stored, stored)])
         errors.append(_grid_error(a, u))
-    return np.float32(inputs), np.float32(outputs), np.float32(errors)  # type: ignore[return-value]
+    return np.asarray(inputs, np.float32), np.asarray(outputs, np.float32), np.asarray(errors, np.float32)
 
 
 def _grid_error(a: NDArray[np.float64], u: NDArray[np.float64]) -> float:

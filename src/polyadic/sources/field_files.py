@@ -93,9 +93,7 @@ def _read(path: Path, wanted: Sequence[str], cfg: FieldFilesConfig) -> dict[str,
         values = np.asarray(found[name], np.float32)
         fewest = 1 if name in cfg.parameters else 1 + cfg.axes
         if values.ndim < fewest:
-            raise InputError(
-                f"{path}: {name!r} has shape {values.shape}, expected (sample, {cfg.axes} axes); set axes"
-            )
+            raise InputError(f"{path}: {name!r} has shape {values.shape}, expected (sample, {cfg.axes} axes); set axes")
         out[name] = values.reshape(values.shape[0], -1, *values.shape[values.ndim - cfg.axes :])
         if name in cfg.parameters:
             out[name] = values.reshape(values.shape[0], -1)[:, 0]
