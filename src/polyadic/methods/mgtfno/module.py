@@ -1,5 +1,6 @@
 """The module that Lightning trains: losses by the boundary, fused AdamW, a schedule that moves every step."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,7 +88,8 @@ class OperatorModule(LightningModule):
             self.parameters(), lr=rate, weight_decay=self.schedule["weight_decay"], fused=True
         )
         steps, warmup = self.schedule["steps"], self.schedule["warmup"]
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(2, steps), pct_start=warmup)
+        fewest = math.ceil(2 / min(warmup, 1 - warmup))  # both parts of the cycle need a step
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(fewest, steps), pct_start=warmup)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -97,6 +97,8 @@ class GridDataModule(LightningDataModule):
         held = [fields.where_split(ds, "validation") for ds in sets if "split" in ds.variables]
         self._validation = GridSet([ds for ds in held if ds.sizes["sample"]])
         self._batch, self._seed, self._transposition = batch, seed, transposition
+        self.first_epoch = 0
+        """The epoch that comes first: a trainer that goes on takes its first batches before it names the epoch."""
 
     @property
     def steps(self) -> int:
@@ -104,7 +106,9 @@ class GridDataModule(LightningDataModule):
         return len(self._order(self._train, self._seed))
 
     def _order(self, found: GridSet, seed: int | None) -> Order:
-        return Order(found.sizes, self._batch, seed, self._transposition and seed is not None)
+        order = Order(found.sizes, self._batch, seed, self._transposition and seed is not None)
+        order.set_epoch(self.first_epoch)
+        return order
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of training."""

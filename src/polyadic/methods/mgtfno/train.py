@@ -22,7 +22,7 @@ class TrainConfig(TrainingConfig):
     """Settings of the operator and of its training."""
 
     width: int = setting(24, "channels inside, at least 2")
-    modes: int | tuple[int, ...] = setting(16, "modes kept per axis, one number or one an axis")
+    modes: int | tuple[int, ...] = setting(12, "modes kept per axis, one number or one an axis")
     layers: int = setting(4, "blocks, at least 1")
     factorisation: Literal["tucker", "cp", "tt", "dense"] = setting("tucker", "format of the spectral weights")
     rank: float | int | tuple[int, ...] = setting(

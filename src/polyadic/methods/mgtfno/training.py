@@ -67,7 +67,7 @@ def fit(
         model.normalise(fields.array(train, "input"), fields.array(train, "output"))
         module = OperatorModule(model, schedule, print_of_data)
         folder = _folder(label, print_of_data)
-        started = resumable(folder, print_of_data)
+        started, data.first_epoch = resumable(folder, print_of_data)
         trainer = Trainer(
             accelerator=training["device"],
             devices=1,
@@ -98,8 +98,8 @@ def fingerprint(architecture: Mapping[str, Any], sets: Sequence[xr.Dataset], tra
     return digest.hexdigest()
 
 
-def resumable(folder: Path | None, expected: str) -> Path | None:
-    """Return the checkpoint that a run goes on from, or None.
+def resumable(folder: Path | None, expected: str) -> tuple[Path | None, int]:
+    """Return the checkpoint that a run goes on from, or None, and the epoch that comes next.
 
     Raises
     ------
@@ -108,12 +108,12 @@ def resumable(folder: Path | None, expected: str) -> Path | None:
     """
     path = None if folder is None else folder / "last.ckpt"
     if path is None or not path.is_file():
-        return None
+        return None, 0
     found = torch.load(path, weights_only=True, map_location="cpu")
     if found.get("fingerprint") != expected:
         raise InputError(f"{path}: made from other data, settings or code; move the folder away")
     progress.log(f"goes on from {path} after epoch {found['epoch'] + 1}")
-    return path
+    return path, int(found["epoch"]) + 1
 
 
 class Keeper(Checkpoint):
