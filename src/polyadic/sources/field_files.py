@@ -26,7 +26,9 @@ class FieldFilesConfig:
     inputs: tuple[str, ...] = setting(("x",), "names of the input fields in the files")
     outputs: tuple[str, ...] = setting(("y",), "names of the output fields in the files")
     parameters: tuple[str, ...] = setting((), "names of numbers of each sample, which are inputs too")
-    names: dict[str, str] = setting({}, "new name by name in the files")
+    names: dict[str, str] = setting(
+        {}, "new name by name in the files; x and y become input_x and output_y by themselves"
+    )
     units: dict[str, str] = setting({}, "unit by new name; default: of the file, or 1")
     sample: str = setting("", "dimension of the samples in NetCDF and Zarr; empty: the first")
     axes: int = setting(2, "axes of space, 1 to 3: the last dimensions; those between are channels")
@@ -72,16 +74,25 @@ def field_files(cfg: FieldFilesConfig, files: Sequence[Path]) -> xr.Dataset:
         flags = np.repeat([kind.SPLITS.index(use) for use in cfg.split], counts)[finite]
     axis = kind.Axis(cfg.low, cfg.high, cfg.boundary, cfg.grid)
     variables = {name: (values[finite], *_about(name, cfg)) for name, values in arrays.items()}
-    named = {cfg.names.get(name, name): value for name, value in variables.items()}
+    named = {_renamed(name, cfg): value for name, value in variables.items()}
     return kind.dataset(
         named, dict.fromkeys(kind.SPACE[-cfg.axes :], axis), split=flags, generator="files that were brought"
     )
 
 
 def _about(name: str, cfg: FieldFilesConfig) -> tuple[str, dict[str, str]]:
-    role = "input" if name in cfg.inputs else "output" if name in cfg.outputs else "parameter"
+    new = _renamed(name, cfg)
+    return _role(name, cfg), {"units": cfg.units.get(new, "1"), "long_name": new.replace("_", " ")}
+
+
+def _role(name: str, cfg: FieldFilesConfig) -> str:
+    return "input" if name in cfg.inputs else "output" if name in cfg.outputs else "parameter"
+
+
+def _renamed(name: str, cfg: FieldFilesConfig) -> str:
+    """Return the new name; one that is the name of an axis says its role too."""
     new = cfg.names.get(name, name)
-    return role, {"units": cfg.units.get(new, "1"), "long_name": new.replace("_", " ")}
+    return f"{_role(name, cfg)}_{new}" if new in kind.SPACE else new
 
 
 def _read(path: Path, wanted: Sequence[str], cfg: FieldFilesConfig) -> dict[str, NDArray[Any]]:
@@ -94,11 +105,11 @@ def _read(path: Path, wanted: Sequence[str], cfg: FieldFilesConfig) -> dict[str,
         fewest = 1 if name in cfg.parameters else 1 + cfg.axes
         if values.ndim < fewest:
             raise InputError(f"{path}: {name!r} has shape {values.shape}, expected (sample, {cfg.axes} axes); set axes")
-        out[name] = values.reshape(values.shape[0], -1, *values.shape[values.ndim - cfg.axes :])
         if name in cfg.parameters:
             out[name] = values.reshape(values.shape[0], -1)[:, 0]
-        elif out[name].shape[1] == 1:
-            out[name] = out[name][:, 0]
+            continue
+        channels = values.reshape(values.shape[0], -1, *values.shape[values.ndim - cfg.axes :])
+        out[name] = channels[:, 0] if channels.shape[1] == 1 else channels
     return out
 
 
