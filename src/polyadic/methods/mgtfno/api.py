@@ -1,5 +1,7 @@
 """The modules as `import polyadic` offers them; torch is imported with this file and not before."""
 
+import torch  # noqa: F401 - the examples of the inherited texts name it
+
 from polyadic.kernels import fourier_operator, multi_grid, spectral_convolution
 
 __all__ = ["TFNO", "MultiGrid", "SpectralConv"]
