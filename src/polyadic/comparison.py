@@ -66,9 +66,8 @@ def further(path: Path) -> tuple[str, pd.DataFrame]:
     if kind == "tucker_posterior":
         with contextlib.closing(io.read(path, groups=True)) as tree:
             if "hyperparameters" in tree.children:
-                return "Learned hyperparameters", tree.children["hyperparameters"].to_dataset(
-                    inherit=False
-                ).to_dataframe()
+                table = tree.children["hyperparameters"].to_dataset(inherit=False).to_dataframe()
+                return "Learned hyperparameters", table
     raise InputError(f"{path}: holds no table of stations or of hyperparameters, its kind is {kind!r}")
 
 

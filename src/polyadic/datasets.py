@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from polyadic import registry
 from polyadic.core import config as configs
@@ -120,11 +120,15 @@ def check_keys(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> 
             raise InputError(f"{where}: there is no setting {key!r}; {nearest(key, known)}")
 
 
-def _origin(where: str, name: str, entry: Mapping[str, Any], folders: tuple[Path, ...], reads: bool) -> dict[str, Any]:
+def _origin(
+    where: str, name: str, entry: Mapping[str, Any], folders: tuple[Path, ...], reads: bool | Literal["optional"]
+) -> dict[str, Any]:
     """Return the fields of `Dataset` that say where the files come from."""
     origins = [key for key in ORIGINS if entry.get(key) not in (None, [], "")]
+    given = [key for key in KEYS if key in entry and key not in ("source", "settings")]
+    if reads == "optional" and not given:
+        return {}
     if not reads:
-        given = [key for key in KEYS if key in entry and key not in ("source", "settings")]
         if given:
             raise InputError(f"{where}: source {entry['source']!r} reads no files, found {given[0]}; leave it out")
         return {}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polyadic.kernels import functional_tucker, tucker_model, tucker_noise
+from polyadic.kernels import tucker_entries, tucker_layout, tucker_model, tucker_noise
 
 
 def planted(seed=0, n=240, noise=0.05, interaction=0.15):
@@ -16,9 +16,8 @@ def planted(seed=0, n=240, noise=0.05, interaction=0.15):
 
 
 def fitted(X, y, rank=2, kernels="auto", tolerance=1e-3, **settings):
-    return tucker_model.fit_model(
-        X, y, tucker_model.layout_of(X, None, (), kernels, rank), tolerance=tolerance, **settings
-    )
+    layout = tucker_layout.layout_of(X, None, (), kernels, rank)
+    return tucker_model.fit_model(X, y, layout, tucker_model.FitSettings(tolerance=tolerance, **settings))
 
 
 def test_planted_surface_is_recovered_below_the_noise():
@@ -106,7 +105,7 @@ def test_same_seed_gives_the_same_bytes():
 def test_sums_in_chunks_equal_sums_at_once(monkeypatch):
     X, y, _ = planted()
     whole = tucker_model.latent_moments(fitted(X, y, max_iterations=4), X)
-    monkeypatch.setattr(functional_tucker, "CHUNK", 900)
+    monkeypatch.setattr(tucker_entries, "CHUNK", 900)
     parts = tucker_model.latent_moments(fitted(X, y, max_iterations=4), X)
     np.testing.assert_allclose(whole, parts, rtol=1e-6, atol=1e-9)
 
@@ -133,7 +132,7 @@ def test_linear_drift_recovers_its_slope():
     X, y, _ = planted(n=360)
     z = np.random.default_rng(5).normal(size=y.size)
     table = np.c_[X, z]
-    layout = tucker_model.layout_of(table, None, (3,), "auto", 2)
+    layout = tucker_layout.layout_of(table, None, (3,), "auto", 2)
     assert layout.drift == (3,)
     model = tucker_model.fit_model(table, y + 2 * z, layout)
     slope = model.scale * model.posterior.drift_mean[0] / model.drift_scale[0]
@@ -144,8 +143,8 @@ def test_a_covariate_belongs_to_the_coarsest_mode_it_is_a_function_of():
     """Elevation is a function of place, and of times that never repeat; only the place may own it."""
     place, time = np.tile(np.arange(5.0), 8), np.arange(40.0)
     table = np.c_[time, place, place**2]
-    assert tucker_model.layout_of(table, None, (2,), "auto", 1).covariates == ((), (2,))
-    assert tucker_model.layout_of(table[:, [0, 2]], None, (1,), "auto", 1).drift == (1,)
+    assert tucker_layout.layout_of(table, None, (2,), "auto", 1).covariates == ((), (2,))
+    assert tucker_layout.layout_of(table[:, [0, 2]], None, (1,), "auto", 1).drift == (1,)
 
 
 def test_student_quantiles_are_those_of_the_t_distribution():

@@ -5,8 +5,9 @@ import pytest
 import xarray as xr
 from scipy.special import ndtri
 
-from polyadic.kernels import local_tucker, tucker_model
-from polyadic.kernels.local_tucker import FitSettings, LocalTucker
+from polyadic.kernels import local_tucker, tucker_layout
+from polyadic.kernels.local_tucker import LocalTucker
+from polyadic.kernels.tucker_model import FitSettings
 from polyadic.methods.funbat import state
 
 
@@ -22,7 +23,7 @@ def field(local: float, count: int = 700, seed: int = 0):
 
 
 def layout(X):
-    return tucker_model.layout_of(X, None, (), "auto", 1)
+    return tucker_layout.layout_of(X, None, (), "auto", 1)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
+from polyadic.kernels import core_form
 from polyadic.kernels import tucker_form as tf
 
-FORMS = [tf.tucker_form((2, 1, 2)), tf.tucker_form((2, 3)), tf.tucker_form((2,)), tf.cp_form(2, 3)]
+FORMS = [
+    core_form.tucker_form((2, 1, 2)),
+    core_form.tucker_form((2, 3)),
+    core_form.tucker_form((2,)),
+    core_form.cp_form(2, 3),
+]
 
 
 def draw(form, seed=0, N=40):
@@ -45,7 +51,7 @@ def sums(form, moments, index, value, weight, mode):
     D = moments[mode][0].shape[0]
     start = np.searchsorted(index[order, mode], np.arange(D + 1))
     others = [k for k in range(len(form.sizes)) if k != mode]
-    ext = [tf.extend(form, k, *moments[k]) for k in others]
+    ext = [core_form.extend(form, k, *moments[k]) for k in others]
     return tf.entry_sums(
         form,
         start,
@@ -69,7 +75,7 @@ def test_normal_equations_are_the_same_from_every_mode_and_equal_the_loop(form):
                 gram[i, j] += weight[n] * np.prod([at[k][1][f, g] for k, (f, g) in enumerate(zip(a, b, strict=True))])
     for mode in range(len(form.sizes)):
         found = tf.normal_equations(
-            form, mode, *tf.extend(form, mode, *moments[mode]), *sums(form, moments, index, value, weight, mode)
+            form, mode, *core_form.extend(form, mode, *moments[mode]), *sums(form, moments, index, value, weight, mode)
         )
         np.testing.assert_allclose(found[0], gram, rtol=1e-10)
         np.testing.assert_allclose(found[1], right, rtol=1e-10, atol=1e-10)
@@ -87,7 +93,7 @@ def test_messages_are_the_quadratic_form_of_the_expected_squared_error(form):
         def error(u, mode=mode):
             now = list(moments)
             now[mode] = (u, np.zeros_like(moments[mode][1]))
-            ext = [tf.extend(form, k, *m) for k, m in enumerate(now)]
+            ext = [core_form.extend(form, k, *m) for k, m in enumerate(now)]
             mean, var = tf.predictive_moments(
                 form,
                 core,
@@ -106,7 +112,7 @@ def test_messages_are_the_quadratic_form_of_the_expected_squared_error(form):
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.kind}{form.sizes}")
 def test_predictive_moments_equal_monte_carlo(form):
     rng, moments, index, core, _, _ = draw(form, N=2)
-    ext = [tf.extend(form, k, *m) for k, m in enumerate(moments)]
+    ext = [core_form.extend(form, k, *m) for k, m in enumerate(moments)]
     mean, var = tf.predictive_moments(
         form, core, [e[0][index[:, k]] for k, e in enumerate(ext)], [e[1][index[:, k]] for k, e in enumerate(ext)]
     )

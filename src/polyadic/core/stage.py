@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import xarray as xr
 
@@ -54,7 +54,7 @@ class Stage(Generic[C]):
     inputs: Mapping[str, Input]
     output: Schema
     compute: Callable[..., Data]
-    files: bool = False
+    files: bool | Literal["optional"] = False
 
     @property
     def module(self) -> str:
@@ -110,9 +110,7 @@ class Stage(Generic[C]):
         summary = (self.compute.__doc__ or "").strip().partition("\n")[0]
         parser = argparse.ArgumentParser(prog=f"python -m {self.module}", description=summary)
         if self.files:
-            parser.add_argument(
-                "--files", type=Path, nargs="+", required=True, metavar="FILE", help="the files to read"
-            )
+            parser.add_argument("--files", type=Path, nargs="*", default=[], metavar="FILE", help="the files to read")
             parser.add_argument("--sha256", nargs="+", metavar="HEX", help="expected SHA-256 of each file")
         for name, accepted in self.inputs.items():
             nargs: dict[str, Any] = {"nargs": "+"} if accepted.many else {}
@@ -128,6 +126,8 @@ class Stage(Generic[C]):
         config = configs.build(self.config, parse_json(args.config), self.name)
         files = args.files if self.files else []
         if self.files:
+            if not files and self.files != "optional":
+                raise InputError(f"{self.name}: no file was given; name the files to read after --files")
             check_files(files, args.sha256)
         inputs: dict[str, Any] = {}
         for name, accepted in self.inputs.items():
@@ -144,11 +144,12 @@ class Stage(Generic[C]):
 
 
 def stage(
-    *, name: str, config: type[C], output: Schema, files: bool = False, **inputs: Schema | Input
+    *, name: str, config: type[C], output: Schema, files: bool | Literal["optional"] = False, **inputs: Schema | Input
 ) -> Callable[[Callable[..., Data]], Stage[C]]:
     """Turn a plain function into a `Stage`.
 
-    A stage with ``files=True`` is a source: its function is called as ``f(config, paths)``.
+    A stage with ``files=True`` is a source: its function is called as ``f(config, paths)``; with ``"optional"`` it can
+    also make its data by settings alone, from no file.
     """
     accepted = {n: s if isinstance(s, Input) else Input((s,)) for n, s in inputs.items()}
     return lambda compute: Stage(name, config, accepted, output, compute, files)

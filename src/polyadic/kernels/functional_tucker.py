@@ -11,48 +11,89 @@ exact maximiser of the bound along that direction. As the prior of the core is s
 the functions play the part of automatic relevance determination: those of useless functions go to zero.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
+from polyadic.kernels.core_form import Form, extend
 from polyadic.kernels.mode_process import Posterior, Prior
-from polyadic.kernels.tucker_form import (
-    Core,
-    Form,
-    entry_moments,
-    entry_sums,
-    extend,
-    message,
-    mode_operators,
-    normal_equations,
-)
+from polyadic.kernels.tucker_entries import Entries, Sums, sort_entries
+from polyadic.kernels.tucker_form import Core, entry_moments, message, mode_operators, normal_equations
 from polyadic.kernels.tucker_noise import Observation, fit_drift, fit_student
 
 Array = NDArray[np.float64]
-CHUNK = 4_000_000
 FLOOR = 1e-10
 TRIAL = 3
+CHOICE = 3
+"""The sweep, from 0, in which kernels are chosen: the best start is known, its lengths have settled."""
 
 
 @dataclass(frozen=True)
-class Entries:
-    """The data sorted by one mode: ``order`` of the rows, ``start`` of each index, ``others`` their other indexes."""
+class Table:
+    """What a model is fitted to.
 
-    order: NDArray[np.int64]
-    start: NDArray[np.int64]
-    others: NDArray[np.int32]
+    Attributes
+    ----------
+    index
+        Unique index of each entry in each mode, shape (N, K).
+    value
+        Centred values of about unit variance, shape (N,).
+    drift
+        Standardised covariates of the entries that enter linearly, shape (N, q).
+    known
+        For each mode the given functions at its unique indexes, (D_k, given), by the positions ``form.known``.
+    """
+
+    index: NDArray[np.int32]
+    value: Array
+    drift: Array
+    known: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is fitted.
+
+    Attributes
+    ----------
+    noise
+        ``"gaussian"`` or ``"student"``.
+    max_iterations
+        Most sweeps over the modes.
+    tolerance
+        Stop when a sweep raises the bound by less than this many nats per entry.
+    kernels
+        For each mode the kernel names to choose from; empty: the kernel of the prior stays.
+    """
+
+    noise: str = "gaussian"
+    max_iterations: int = 60
+    tolerance: float = 1e-4
+    kernels: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the sweeps begin: at least the values of the free functions of each mode, (D_k, R_k).
+
+    A fit to much the same data also gives their covariances, logarithmic hyperparameters, and the amplitudes of the
+    given functions; then no length is scanned for and no kernel chosen.
+    """
+
+    mean: list[Array]
+    covariance: list[Array] | None = None
+    log_parameters: list[Array] | None = None
+    amplitude: list[Array] | None = None
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the sweeps read: ``value`` (N,), ``drift`` (N, q), the kind of ``noise``, and the sorted ``entries``."""
+    """What the sweeps read: the ``table``, the ``options``, and the sorted ``entries``."""
 
-    value: Array
-    drift: Array
-    noise: str
+    table: Table
+    options: Options
     entries: tuple[Entries, ...]
 
 
@@ -78,6 +119,8 @@ class TuckerPosterior:
         Evidence lower bound after every sweep, nats.
     converged
         Whether the last sweep gained less than the tolerance.
+    amplitude
+        For each mode the amplitudes of its given functions; empty for modes that have none.
     """
 
     form: Form
@@ -89,12 +132,16 @@ class TuckerPosterior:
     drift_covariance: Array
     bound: Array
     converged: bool
+    amplitude: tuple[Array, ...] = ()
 
 
 @dataclass
 class Work:
     """What the sweeps change: the factors of the posterior, their messages, and the weight and drift of each entry."""
 
+    priors: list[Prior]
+    known: list[Array]
+    amplitude: list[Array]
     mean: list[Array]
     covariance: list[Array]
     log_parameters: list[Array]
@@ -110,57 +157,6 @@ class Work:
     likelihood: float = 0.0
     observation: Observation = field(default_factory=Observation)
     bounds: list[float] = field(default_factory=list)
-
-
-def sort_entries(index: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Entries, ...]:
-    """Return the entries sorted by each mode in turn.
-
-    Parameters
-    ----------
-    index
-        Index of each entry in each mode, shape (N, K).
-    sizes
-        Number of indexes of each mode.
-
-    Notes
-    -----
-    Memory O(N K^2), time O(N K log N).
-    """
-    found = []
-    for mode, D in enumerate(sizes):
-        order = np.argsort(index[:, mode], kind="stable")
-        start = np.searchsorted(index[order, mode], np.arange(D + 1))
-        rest = [k for k in range(len(sizes)) if k != mode]
-        found.append(Entries(order, start, np.ascontiguousarray(index[order][:, rest])))
-    return tuple(found)
-
-
-class Sums:
-    """The sums of one mode over its entries, made in chunks of indexes and kept when they fit."""
-
-    def __init__(
-        self, form: Form, mode: int, entries: Entries, weight: Array, value: Array, moments: list[tuple[Array, Array]]
-    ) -> None:
-        self.form, self.entries, self.weight, self.value = form, entries, weight, value
-        rest = [k for k in range(len(moments)) if k != mode]
-        self.others = [moments[k][0] for k in rest], [moments[k][1] for k in rest]
-        wide = int(np.prod([a.shape[1] for a in self.others[1]])) if form.kind == "tucker" else form.sizes[0] ** 2
-        self.step = max(1, CHUNK // wide)
-        self.kept: tuple[Array, Array] | None = None
-
-    def chunks(self) -> Iterator[tuple[slice, Array, Array]]:
-        """Yield slices of indexes with their ``G`` and ``g``."""
-        D = self.entries.start.size - 1
-        for first in range(0, D, self.step):
-            rows = slice(first, min(first + self.step, D))
-            if self.kept is not None:
-                yield rows, *self.kept
-                continue
-            start = self.entries.start[rows.start : rows.stop + 1]
-            found = entry_sums(self.form, start, self.entries.others, self.weight, self.value, self.others)
-            if self.step >= D:
-                self.kept = found
-            yield rows, *found
 
 
 def _core_update(work: Work, form: Form, mode: int, sums: Sums) -> None:
@@ -183,16 +179,18 @@ def _core_update(work: Work, form: Form, mode: int, sums: Sums) -> None:
     work.likelihood = -work.weight.size / 2 * np.log(2 * np.pi * work.noise) - work.error / (2 * work.noise)
 
 
-def _rescale(work: Work, form: Form, priors: tuple[Prior, ...]) -> None:
-    """Move the root mean square of each function's slice of the core into the function."""
+def _rescale(work: Work, form: Form) -> None:
+    """Move the root mean square of each function's slice of the core into the function, if it is not the constant."""
     for mode, free in enumerate(form.free):
+        given = list(form.known[mode]) if form.known else []
+        moved = [*free, *given]
         scale = np.ones(form.sizes[mode])
         second = work.core.mean**2 + np.diag(work.core.covariance)
         if form.kind == "tucker":
             slices = np.moveaxis(second.reshape(form.sizes), mode, 0).reshape(form.sizes[mode], -1).mean(axis=1)
         else:
             slices = second
-        scale[list(free)] = np.sqrt(np.maximum(slices[list(free)], 1e-12))
+        scale[moved] = np.sqrt(np.maximum(slices[moved], 1e-12))
         if form.kind == "tucker":
             shape = [-1 if k == mode else 1 for k in range(len(form.sizes))]
             wide = np.broadcast_to(scale.reshape(shape), form.sizes).ravel()
@@ -205,9 +203,10 @@ def _rescale(work: Work, form: Form, priors: tuple[Prior, ...]) -> None:
         work.precision[mode] = work.precision[mode] / np.outer(own, own)
         work.shift[mode] = work.shift[mode] / own
         work.log_parameters[mode] = work.log_parameters[mode] + np.where(
-            mode_process.variance_columns(priors[mode]), 2 * np.log(own)[:, None], 0.0
+            mode_process.variance_columns(work.priors[mode]), 2 * np.log(own)[:, None], 0.0
         )
-        work.moments[mode] = extend(form, mode, work.mean[mode], work.covariance[mode])
+        work.known[mode], work.amplitude[mode] = work.known[mode] * scale[given], work.amplitude[mode] * scale[given]
+        work.moments[mode] = extend(form, mode, work.mean[mode], work.covariance[mode], work.known[mode])
 
 
 def _bound(work: Work) -> float:
@@ -218,15 +217,7 @@ def _bound(work: Work) -> float:
 
 
 def fit(
-    form: Form,
-    priors: tuple[Prior, ...],
-    index: NDArray[np.int32],
-    value: Array,
-    starts: list[list[Array]],
-    drift: Array | None = None,
-    noise: str = "gaussian",
-    max_iterations: int = 60,
-    tolerance: float = 1e-4,
+    form: Form, priors: tuple[Prior, ...], table: Table, starts: list[Start], options: Options | None = None
 ) -> TuckerPosterior:
     """Return the variational posterior.
 
@@ -234,21 +225,12 @@ def fit(
     ----------
     form, priors
         The core's form and the prior of each mode.
-    index
-        Unique index of each entry in each mode, shape (N, K).
-    value
-        Centred values of about unit variance, shape (N,).
+    table
+        The entries.
     starts
-        Candidate first values of the free functions of each mode, (D_k, R_k), from
-        :func:`polyadic.kernels.tucker_start.starts`; the one of best bound after three sweeps goes on.
-    drift
-        Standardised covariates of the entries that enter linearly, shape (N, q).
-    noise
-        ``"gaussian"`` or ``"student"``.
-    max_iterations
-        Most sweeps over the modes.
-    tolerance
-        Stop when a sweep raises the bound by less than this many nats per entry.
+        Candidates, from :func:`polyadic.kernels.tucker_start.starts`; the one of best bound after three sweeps goes on.
+    options
+        See :class:`Options`.
 
     Returns
     -------
@@ -258,77 +240,91 @@ def fit(
     -----
     A sweep costs O(N product of v_l) for Tucker and O(N K R^2) for CP, plus the filters.
     """
-    entries = sort_entries(index, tuple(mode_process.size(prior) for prior in priors))
-    data = Data(value, np.zeros((value.size, 0)) if drift is None else drift, noise, entries)
-    trial = min(TRIAL, max_iterations) if len(starts) > 1 else 0
+    options = options or Options()
+    data = Data(table, options, sort_entries(table.index, tuple(mode_process.size(prior) for prior in priors)))
+    trial = min(TRIAL, options.max_iterations) if len(starts) > 1 else 0
     runs = [_begin(form, priors, data, start) for start in starts]
     for work in runs:
-        _sweeps(work, form, priors, data, range(trial), -np.inf)
+        _sweeps(work, form, data, range(trial), -np.inf)
     work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
-    converged = _sweeps(work, form, priors, data, range(trial, max_iterations), tolerance * value.size)
+    resumed = CHOICE + 2 if starts[0].log_parameters is not None else 0
+    sweeps = range(trial + resumed, options.max_iterations + resumed)
+    converged = _sweeps(work, form, data, sweeps, options.tolerance * table.value.size)
     modes = tuple(
         mode_process.finish(prior, work.log_parameters[k], work.precision[k], work.shift[k], work.mean[k])
-        for k, prior in enumerate(priors)
+        for k, prior in enumerate(work.priors)
     )
     seen = work.observation
-    return TuckerPosterior(
-        form, work.core, modes, work.noise, seen.degrees, seen.mean, seen.covariance, np.array(work.bounds), converged
-    )
+    drift = seen.degrees, seen.mean, seen.covariance
+    bounds = np.array(work.bounds)
+    return TuckerPosterior(form, work.core, modes, work.noise, *drift, bounds, converged, tuple(work.amplitude))
 
 
-def _sweeps(work: Work, form: Form, priors: tuple[Prior, ...], data: Data, sweeps: range, least: float) -> bool:
+def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> bool:
     """Run sweeps until one gains less than ``least``; return whether one did."""
     for sweep in sweeps:
-        for mode in range(len(priors)):
-            _mode_step(work, form, priors, mode, data.entries[mode], sweep)
-        if data.drift.shape[1] or data.noise == "student":
+        for mode in range(len(work.priors)):
+            _mode_step(work, form, data, mode, sweep)
+        if data.table.drift.shape[1] or data.options.noise == "student":
             _observe(work, form, data)
         work.bounds.append(_bound(work))
-        if len(work.bounds) > 1 and work.bounds[-1] - work.bounds[-2] < least:
+        undecided = sweep <= CHOICE and any(data.options.kernels)
+        if len(work.bounds) > 1 and not undecided and work.bounds[-1] - work.bounds[-2] < least:
             return True
     return False
 
 
-def _begin(form: Form, priors: tuple[Prior, ...], data: Data, start: list[Array]) -> Work:
+def _begin(form: Form, priors: tuple[Prior, ...], data: Data, start: Start) -> Work:
     """Fit the core and the noise to the first values of the functions."""
+    value = data.table.value
+    parameters = [mode_process.start_parameters(p, u.shape[1]) for p, u in zip(priors, start.mean, strict=True)]
+    amplitude = start.amplitude or [np.ones(known.shape[1]) for known in data.table.known]
     work = Work(
-        mean=list(start),
-        covariance=[np.zeros((*u.shape, u.shape[1])) for u in start],
-        log_parameters=[
-            mode_process.start_parameters(prior, u.shape[1]) for prior, u in zip(priors, start, strict=True)
-        ],
-        precision=[np.zeros((*u.shape, u.shape[1])) for u in start],
-        shift=[np.zeros(u.shape) for u in start],
-        divergence=[0.0] * len(start),
-        weight=np.ones(data.value.size),
-        remainder=data.value,
+        priors=list(priors),
+        known=[known * a for known, a in zip(data.table.known, amplitude, strict=True)],
+        amplitude=list(amplitude),
+        mean=list(start.mean),
+        covariance=start.covariance or [np.zeros((*u.shape, u.shape[1])) for u in start.mean],
+        log_parameters=start.log_parameters or parameters,
+        precision=[np.zeros((*u.shape, u.shape[1])) for u in start.mean],
+        shift=[np.zeros(u.shape) for u in start.mean],
+        divergence=[0.0] * len(priors),
+        weight=np.ones(value.size),
+        remainder=value,
     )
-    work.moments = [extend(form, k, work.mean[k], work.covariance[k]) for k in range(len(start))]
-    sums = Sums(form, 0, data.entries[0], work.weight, data.value[data.entries[0].order], work.moments)
+    work.moments = [extend(form, k, work.mean[k], work.covariance[k], work.known[k]) for k in range(len(priors))]
+    sums = Sums(form, 0, data.entries[0], work.weight, value[data.entries[0].order], work.moments)
     for _ in range(3):
         _core_update(work, form, 0, sums)
-    _rescale(work, form, priors)
+    _rescale(work, form)
     return work
 
 
-def _mode_step(work: Work, form: Form, priors: tuple[Prior, ...], mode: int, entries: Entries, sweep: int) -> None:
-    order = entries.order
-    sums = Sums(form, mode, entries, work.weight[order], work.remainder[order], work.moments)
-    operators = mode_operators(form, work.core, mode)
-    parts = [message(form, mode, operators, G, g) for _, G, g in sums.chunks()]
+def _mode_step(work: Work, form: Form, data: Data, mode: int, sweep: int) -> None:
+    entries = data.entries[mode]
+    sums = Sums(form, mode, entries, work.weight[entries.order], work.remainder[entries.order], work.moments)
+    operators, known = mode_operators(form, work.core, mode), work.known[mode]
+    parts = [message(form, mode, operators, G, g, known[rows]) for rows, G, g in sums.chunks()]
     precision = np.concatenate([part[0] for part in parts]) / work.noise
     shift = np.concatenate([part[1] for part in parts]) / work.noise
+    prior, parameters = work.priors[mode], work.log_parameters[mode]
     if sweep == 0:
-        work.log_parameters[mode] = mode_process.scan_lengths(priors[mode], work.log_parameters[mode], precision, shift)
-    found = mode_process.update(
-        priors[mode], work.log_parameters[mode], precision, shift, work.mean[mode], _climbs(sweep)
-    )
+        parameters = mode_process.scan_lengths(prior, parameters, precision, shift)
+    candidates = data.options.kernels[mode] if data.options.kernels and sweep == CHOICE else ()
+    found = mode_process.update(prior, parameters, precision, shift, work.mean[mode], _climbs(sweep))
+    for kernel in candidates:
+        other = mode_process.with_kernel(prior, kernel)
+        if other is None:
+            continue
+        tried = mode_process.update(other, parameters, precision, shift, work.mean[mode], 2 * _climbs(sweep))
+        if tried.gain > found.gain:
+            work.priors[mode], found = other, tried
     work.mean[mode], work.covariance[mode] = found.mean, found.covariance
     work.precision[mode], work.shift[mode] = precision, shift
     work.divergence[mode], work.log_parameters[mode] = found.divergence, found.log_parameters
-    work.moments[mode] = extend(form, mode, found.mean, found.covariance)
+    work.moments[mode] = extend(form, mode, found.mean, found.covariance, known)
     _core_update(work, form, mode, sums)
-    _rescale(work, form, priors)
+    _rescale(work, form)
 
 
 def _climbs(sweep: int) -> int:
@@ -337,14 +333,14 @@ def _climbs(sweep: int) -> int:
 
 def _observe(work: Work, form: Form, data: Data) -> None:
     """Update the drift and, for Student-t noise, the weight of each entry."""
-    value, drift, entries = data.value, data.drift, data.entries[0]
+    value, drift, entries = data.table.value, data.table.drift, data.entries[0]
     mean, variance = np.empty(value.size), np.empty(value.size)
     found = entry_moments(form, work.core, 0, entries.start, entries.others, work.moments)
     mean[entries.order], variance[entries.order] = found
     seen = fit_drift(value - mean, drift, work.weight, work.noise)
     offset, spread = drift @ seen.mean, np.einsum("nq,qr,nr->n", drift, seen.covariance, drift)
     square = (value - mean - offset) ** 2 + variance + spread
-    if data.noise == "student":
+    if data.options.noise == "student":
         work.noise, degrees, work.weight, work.likelihood = fit_student(square, work.noise, work.observation.degrees)
     else:
         degrees, work.noise = np.inf, max(float(square.mean()), FLOOR)

@@ -1,13 +1,16 @@
 r"""A functional Tucker model beside a local Gaussian process, on the linked scale of the values.
 
 Two predictors see the same rows: the *sum* :math:`T + g`, a Tucker model and a nearest-neighbour process fitted to what
-it leaves, and the *local* process :math:`h` fitted to the values themselves. With moments :math:`(m_s, v_s)` and
-:math:`(m_h, v_h)` of a new value, :math:`v_s` being the sum of the variances of T, g and the noise of g,
+it leaves, and the *local* process :math:`h` fitted to the values less the seasons and normals of T, if it has given
+functions, otherwise to the values themselves. With moments :math:`(m_s, v_s)` and :math:`(m_h, v_h)` of a new value,
+:math:`v_s` being the sum of the variances of T, g and the noise of g,
 
-.. math:: y \sim N\big(w m_s + (1 - w) m_h,\; v + (c - 1) \min(v, v_0)\big), \quad v = w v_s + (1 - w) v_h.
+.. math:: y \sim N\big(w m_s + (1 - w) m_h,\; v + (c - 1) \min(v, v_0)\big), \quad v = w v_s + (1 - w) v_h,
+          \quad w = \frac{a / v_s}{a / v_s + (1 - a) / v_h}:
 
-Weight and factor come from training rows withheld from an inner fit: a Tucker model as flexible as its data leaves too
-little in sample, so neither its bound nor the likelihood of its remainder can tell how much a local process adds.
+where one of them knows little, as h in a gap that it cannot bridge, the other has the say. Share and factor come
+from training rows withheld from an inner fit: a Tucker model as flexible as its data leaves too little in sample, so
+neither its bound nor the likelihood of its remainder can tell how much a local process adds.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +22,8 @@ from scipy.special import ndtri
 from polyadic.kernels import nearest_neighbour_gp as nearest
 from polyadic.kernels import tucker_model
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP, Search
-from polyadic.kernels.tucker_model import Layout, TuckerModel
+from polyadic.kernels.tucker_layout import Layout
+from polyadic.kernels.tucker_model import FitSettings, TuckerModel
 
 Array = NDArray[np.float64]
 RESIDUALS = ("auto", "none", "local")
@@ -29,6 +33,7 @@ LEAST_GAIN = 0.01
 """Nats per withheld value that a local process must gain, beside two standard errors."""
 _HELD = 3000
 _SWEEPS = 10
+_LAST = 3
 _WEIGHTS = np.linspace(0.0, 1.0, 11)
 _LEVELS = np.array([0.8, 0.9])
 
@@ -44,11 +49,11 @@ class LocalTucker:
     residual
         The process g on what the Tucker model leaves; None: the Tucker model stands alone.
     alone
-        The process h on the linked values; None with ``residual``.
+        The process h on the linked values less seasons and normals; None with ``residual``.
     columns
         Columns of the table that the processes see, in the order of their modes.
     weight
-        Share w of the sum T + g in the mean; the process h has the rest.
+        Share a of the sum T + g in the mean where both are equally sure; the process h has the rest.
     spread
         Factor c of the variance where that is at most ``typical``; the correction grows no further beyond, as at
         stations that no inner row was like.
@@ -66,18 +71,6 @@ class LocalTucker:
     spread: float = 1.0
     typical: float = 0.0
     gain: float = float("nan")
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """What the Tucker part is fitted with, see :func:`polyadic.kernels.tucker_model.fit_model`."""
-
-    core: str = "auto"
-    link: str = "identity"
-    noise: str = "gaussian"
-    seed: int = 0
-    max_iterations: int = 60
-    tolerance: float = 1e-3
 
 
 def process_modes(layout: Layout) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -107,7 +100,7 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
     X, y
         Coordinates and covariates (n, columns), values (n,).
     layout
-        From :func:`polyadic.kernels.tucker_model.layout_of`.
+        From :func:`polyadic.kernels.tucker_layout.layout_of`.
     settings
         Of the Tucker part.
     residual
@@ -122,9 +115,9 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
 
     Notes
     -----
-    The Tucker part is fitted twice, each process once, to the inner rows; the final processes keep those
-    hyperparameters and see all rows. Beside a process the Tucker part makes at most 10 sweeps: more let it follow what
-    the process is there for.
+    All parts are fitted to the inner rows. The final Tucker model goes on from there with all rows for three sweeps;
+    the final processes keep their hyperparameters and see all rows. Beside a process the Tucker part makes at most 10
+    sweeps at first: more let it follow what the process is there for.
     """
     settings = settings or FitSettings()
     if residual not in RESIDUALS:
@@ -140,19 +133,21 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
     gain = trial.gain
     if residual == "auto" and gain < max(LEAST_GAIN, 2.0 * error):
         return LocalTucker(_tucker(X, y, layout, settings, settings.max_iterations), gain=gain)
-    columns, model = list(trial.columns), _tucker(X, y, layout, settings, min(settings.max_iterations, _SWEEPS))
+    columns = list(trial.columns)
+    last = replace(settings, max_iterations=min(settings.max_iterations, _LAST))
+    model = tucker_model.fit_model(X, y, trial.tucker.layout, last, trial.tucker)
     left = linked - tucker_model.latent_moments(model, X)[0]
+    normal = tucker_model.latent_moments(model, X, season=True)[0]
     return replace(
         trial,
         tucker=model,
         residual=_given(trial.residual, X[:, columns], left),
-        alone=_given(trial.alone, X[:, columns], linked),
+        alone=_given(trial.alone, X[:, columns], linked - normal),
     )
 
 
 def _tucker(X: Array, y: Array, layout: Layout, settings: FitSettings, sweeps: int) -> TuckerModel:
-    s = settings
-    return tucker_model.fit_model(X, y, layout, s.core, s.link, s.noise, s.seed, sweeps, s.tolerance)
+    return tucker_model.fit_model(X, y, layout, replace(settings, max_iterations=sweeps))
 
 
 def _divide(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -170,7 +165,8 @@ def _trial(X: Array, y: Array, layout: Layout, settings: FitSettings) -> LocalTu
     points, search = X[:, list(columns)], Search(seed=settings.seed)
     left = linked - tucker_model.latent_moments(model, X)[0]
     residual = nearest.fit_nearest_neighbour_gp(points, left, modes, search=search)
-    alone = nearest.fit_nearest_neighbour_gp(points, linked, modes, search=search)
+    normal = tucker_model.latent_moments(model, X, season=True)[0]
+    alone = nearest.fit_nearest_neighbour_gp(points, linked - normal, modes, search=search)
     return LocalTucker(model, residual, alone, columns)
 
 
@@ -186,7 +182,8 @@ def _given(process: NearestNeighbourGP | None, points: Array, values: Array) -> 
 def _weighed(trial: LocalTucker, X: Array, linked: Array) -> tuple[LocalTucker, float]:
     """Return the model with weight, spread and gain from withheld rows, and the gain's standard error."""
     (ms, vs), (mh, vh), (mt, vt) = (new_moments(trial, X, part) for part in ("sum", "local_alone", "tucker_alone"))
-    pools = [(w * ms + (1 - w) * mh, w * vs + (1 - w) * vh) for w in _WEIGHTS]
+    shares = [_share(weight, vs, vh) for weight in _WEIGHTS]
+    pools = [(w * ms + (1 - w) * mh, w * vs + (1 - w) * vh) for w in shares]
     scores = [_log_density(linked, mean, variance).mean() for mean, variance in pools]
     best = int(np.argmax(scores))
     mean, variance = pools[best]
@@ -206,6 +203,11 @@ def _weighed(trial: LocalTucker, X: Array, linked: Array) -> tuple[LocalTucker, 
     return found, error
 
 
+def _share(weight: float, of_sum: Array, of_local: Array) -> Array:
+    """Return the share w (n,) of the sum T + g at each row, from the variances of both predictors."""
+    return np.asarray(weight * of_local / (weight * of_local + (1.0 - weight) * of_sum))
+
+
 def _log_density(value: Array, mean: Array, variance: Array) -> Array:
     return np.asarray(-0.5 * np.log(2 * np.pi * variance) - (value - mean) ** 2 / (2 * variance))
 
@@ -214,7 +216,8 @@ def noise_variance(model: LocalTucker) -> float:
     """Return the variance of the noise of one value on the linked scale (Student-t: the squared scale)."""
     if model.residual is None or model.alone is None:
         return model.tucker.posterior.noise_variance * model.tucker.scale**2
-    return model.spread * (model.weight * model.residual.kernel.noise + (1 - model.weight) * model.alone.kernel.noise)
+    w = model.weight
+    return float(model.spread * (w * model.residual.kernel.noise + (1 - w) * model.alone.kernel.noise))
 
 
 def new_moments(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array, Array]:
@@ -241,8 +244,8 @@ def new_moments(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array
         raise ValueError(f"part={part!r}: the model has no local process")
     points = X[:, list(model.columns)]
     if part == "local_alone":
-        mean, variance = nearest.predict(model.alone, points)
-        return mean, variance + model.alone.kernel.noise
+        season, own = tucker_model.latent_moments(model.tucker, X, season=True), nearest.predict(model.alone, points)
+        return season[0] + own[0], season[1] + own[1] + model.alone.kernel.noise
     if part == "sum":
         smooth, local = tucker_model.latent_moments(model.tucker, X), nearest.predict(model.residual, points)
         return smooth[0] + local[0], smooth[1] + local[1] + model.residual.kernel.noise
@@ -252,12 +255,10 @@ def new_moments(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array
 
 
 def _pooled(model: LocalTucker, X: Array) -> tuple[Array, Array]:
-    mean, variance = np.zeros(X.shape[0]), np.zeros(X.shape[0])
-    for part, share in (("sum", model.weight), ("local_alone", 1.0 - model.weight)):
-        if share > 0:
-            one = new_moments(model, X, part)
-            mean, variance = mean + share * one[0], variance + share * one[1]
-    return mean, variance + (model.spread - 1.0) * np.minimum(variance, model.typical)
+    (ms, vs), (mh, vh) = new_moments(model, X, "sum"), new_moments(model, X, "local_alone")
+    w = _share(model.weight, vs, vh)
+    variance = w * vs + (1 - w) * vh
+    return w * ms + (1 - w) * mh, variance + (model.spread - 1.0) * np.minimum(variance, model.typical)
 
 
 def predictive_mean(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array, Array]:
@@ -290,22 +291,23 @@ def log_density(model: LocalTucker, X: Array, y: Array) -> Array:
 
 
 def draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
-    """Return joint draws of the noise-free field, (count, n), in units of y: exp f with a log link.
+    r"""Return joint draws of the noise-free field, (count, n), in units of y: exp f with a log link.
 
-    A share w of the draws departs from the mean as T + g does, the others as h does, each departure times the root of
-    the spread: their mean and variance are those of the prediction without its noise.
+    A draw departs from the mean by :math:`\sqrt w` times a draw of T + g and :math:`\sqrt{1 - w}` times one of h, each
+    less its own mean, times the root of the spread: mean and variance are those of the prediction without its noise.
+    The error of the normals under h moves all rows of a draw together, which is on the safe side for means over rows.
     """
     smooth = tucker_model.draws(model.tucker, X, count, seed)
     if model.residual is None or model.alone is None:
         return smooth
     log, points = model.tucker.link == "log", X[:, list(model.columns)]
-    mean, variance = _pooled(replace(model, spread=1.0), X)
+    (ms, vs), (mh, vh) = new_moments(model, X, "sum"), new_moments(model, X, "local_alone")
+    w = _share(model.weight, vs, vh)
+    variance = w * vs + (1 - w) * vh
     factor = 1.0 + (model.spread - 1.0) * np.minimum(1.0, model.typical / variance)
-    of_sum = np.random.default_rng([seed, 3]).random(count) < model.weight
-    out = (np.log(smooth) if log else smooth) - new_moments(model, X, "sum")[0]
-    out += nearest.sample(model.residual, points, count, seed)
-    if not of_sum.all():
-        departure = nearest.sample(model.alone, points, count, seed) - new_moments(model, X, "local_alone")[0]
-        out[~of_sum] = departure[~of_sum]
-    out = mean + np.sqrt(factor) * out
+    out = (np.log(smooth) if log else smooth) - ms + nearest.sample(model.residual, points, count, seed)
+    season, spread = tucker_model.latent_moments(model.tucker, X, season=True)
+    own = nearest.sample(model.alone, points, count, seed + 1) + season - mh
+    own += np.sqrt(spread) * np.random.default_rng([seed, 3]).standard_normal((count, 1))
+    out = w * ms + (1 - w) * mh + np.sqrt(factor) * (np.sqrt(w) * out + np.sqrt(1 - w) * own)
     return np.exp(out) if log else out

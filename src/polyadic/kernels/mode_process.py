@@ -5,7 +5,7 @@ moves the hyperparameters uphill in the evidence of that Gaussian problem, which
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +42,32 @@ Prior = AxisPrior | PointPrior
 
 @dataclass(frozen=True)
 class Update:
-    """What :func:`update` finds: moments at the unique indexes, KL divergence from the prior, and hyperparameters."""
+    """What :func:`update` finds.
+
+    Attributes
+    ----------
+    mean, covariance
+        Moments at the unique indexes, (D, R) and (D, R, R).
+    divergence
+        Kullback-Leibler divergence from the prior, nats.
+    log_parameters
+        Hyperparameters, (R, parameters).
+    gain
+        What the mode adds to the evidence lower bound: expected log messages less the divergence.
+    """
 
     mean: Array
     covariance: Array
     divergence: float
     log_parameters: Array
+    gain: float
+
+
+def with_kernel(prior: Prior, kernel: str) -> Prior | None:
+    """Return the mode with another Matern kernel, whose hyperparameters mean the same; None if it has it already."""
+    if isinstance(prior, AxisPrior):
+        return None if prior.kernel == kernel else replace(prior, kernel=kernel)
+    return None if prior.points.kernel == kernel else replace(prior, points=replace(prior.points, kernel=kernel))
 
 
 def size(prior: Prior) -> int:
@@ -150,14 +170,14 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
         if steps:
             log_parameters = _climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
         found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift, slopes=False)
-        divergence = _divergence(found.mean, found.covariance, precision, shift, found.evidence)
-        return Update(found.mean, found.covariance, divergence, log_parameters)
+        divergence = _energy(found.mean, found.covariance, precision, shift) - found.evidence
+        return Update(found.mean, found.covariance, divergence, log_parameters, found.evidence)
     return _update_blocks(prior, log_parameters, precision, shift, mean, steps)
 
 
-def _divergence(mean: Array, covariance: Array, precision: Array, shift: Array, evidence: float) -> float:
+def _energy(mean: Array, covariance: Array, precision: Array, shift: Array) -> float:
     second = covariance + mean[:, :, None] * mean[:, None, :]
-    return float(-(precision * second).sum() / 2 + (shift * mean).sum() - evidence)
+    return float(-(precision * second).sum() / 2 + (shift * mean).sum())
 
 
 def blocks(prior: PointPrior, functions: int) -> list[NDArray[np.int64]]:
@@ -188,8 +208,9 @@ def _update_blocks(
         found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
         mean[:, block] = found.mean
         covariance[:, block[:, None], block] = found.covariance
-        divergence += _divergence(found.mean, found.covariance, own, pull, found.evidence)
-    return Update(mean, covariance, divergence, log_parameters)
+        divergence += _energy(found.mean, found.covariance, own, pull) - found.evidence
+    gain = _energy(mean, covariance, precision, shift) - divergence
+    return Update(mean, covariance, divergence, log_parameters, gain)
 
 
 def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array) -> Posterior:

@@ -18,95 +18,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from polyadic.kernels.core_form import Form, fixed_values, pair_index, pairs
+
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Form:
-    """Which functions a mode has and how they combine.
-
-    Attributes
-    ----------
-    kind
-        ``"tucker"`` or ``"cp"``.
-    sizes
-        ``F_k``, functions of each mode with the constant ones.
-    free
-        For each mode the positions of the functions that are learned; the others are the constant one.
-    """
-
-    kind: str
-    sizes: tuple[int, ...]
-    free: tuple[tuple[int, ...], ...]
-
-    @property
-    def entries(self) -> int:
-        """Number of core entries."""
-        return int(np.prod(self.sizes)) if self.kind == "tucker" else self.sizes[0]
-
-
-def tucker_form(ranks: tuple[int, ...]) -> Form:
-    """Return a full core over the ``rank`` functions of each mode and the constant, which carries the main effects.
-
-    Examples
-    --------
-    >>> tucker_form((2, 3)).sizes
-    (3, 4)
-    """
-    return Form("tucker", tuple(rank + 1 for rank in ranks), tuple(tuple(range(1, rank + 1)) for rank in ranks))
-
-
-def cp_form(rank: int, modes: int) -> Form:
-    """Return a constant, ``rank`` products of one function per mode, and one main effect for each mode.
-
-    Examples
-    --------
-    >>> cp_form(2, 3).free[0]
-    (1, 2, 3)
-    """
-    size = 1 + rank + modes
-    return Form("cp", (size,) * modes, tuple((*range(1, rank + 1), 1 + rank + k) for k in range(modes)))
-
-
-def pairs(size: int) -> tuple[Index, Index]:
-    """Return rows and columns of the upper triangle of a symmetric matrix, in the order they are stored in."""
-    rows, columns = np.triu_indices(size)
-    return rows.astype(np.int64), columns.astype(np.int64)
-
-
-def pair_index(size: int) -> Index:
-    """Return, for each entry of a (size, size) matrix, its place in the stored upper triangle.
-
-    Examples
-    --------
-    >>> pair_index(2)
-    array([[0, 1],
-           [1, 2]])
-    """
-    place = np.zeros((size, size), dtype=np.int64)
-    rows, columns = pairs(size)
-    place[rows, columns] = place[columns, rows] = np.arange(rows.size)
-    return place
-
-
-def extend(form: Form, mode: int, mean: Array, covariance: Array) -> tuple[Array, Array]:
-    """Return first (D, F) and stored second (D, v) moments of all functions of a mode from those of its free ones.
-
-    Examples
-    --------
-    >>> extend(tucker_form((1,)), 0, np.array([[2.0]]), np.array([[[0.5]]]))
-    (array([[1., 2.]]), array([[1. , 2. , 4.5]]))
-    """
-    size, free = form.sizes[mode], list(form.free[mode])
-    first = np.ones((mean.shape[0], size))
-    first[:, free] = mean
-    rows, columns = pairs(size)
-    second = first[:, rows] * first[:, columns]
-    left, right = pairs(len(free))
-    where = pair_index(size)[np.asarray(free)[left], np.asarray(free)[right]]
-    second[:, where] += covariance[:, left, right]
-    return first, second
 
 
 @njit(cache=True)
@@ -270,8 +185,10 @@ def mode_operators(form: Form, core: Core, mode: int) -> tuple[Array, Array]:
     return np.moveaxis(tensor, mode, 0).reshape(size**2, -1), weights
 
 
-def message(form: Form, mode: int, operators: tuple[Array, Array], G: Array, g: Array) -> tuple[Array, Array]:
-    """Return precision (D, R, R) and shift (D, R) of the free functions of a mode, given its constant ones, noise 1.
+def message(
+    form: Form, mode: int, operators: tuple[Array, Array], G: Array, g: Array, known: Array | None = None
+) -> tuple[Array, Array]:
+    """Return precision (D, R, R) and shift (D, R) of the free functions of a mode, given the other ones, noise 1.
 
     Notes
     -----
@@ -286,7 +203,8 @@ def message(form: Form, mode: int, operators: tuple[Array, Array], G: Array, g: 
     else:
         precision = G[:, pair_index(size)] * operators[0]
         shift = g * operators[1]
-    shift = shift[:, free] - precision[:, free][:, :, fixed].sum(axis=2)
+    values = fixed_values(form, mode, G.shape[0], known)[:, fixed]
+    shift = shift[:, free] - np.einsum("drs,ds->dr", precision[:, free][:, :, fixed], values)
     return np.ascontiguousarray(precision[:, free][:, :, free]), shift
 
 

@@ -1,45 +1,47 @@
 """A functional Tucker model from a table of numbers to predictions: columns, units, links, and what a fit remembers."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from polyadic.kernels import dense_process, mode_process, tucker_noise, tucker_start
-from polyadic.kernels.functional_tucker import TuckerPosterior, fit
+from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_start
+from polyadic.kernels.core_form import extend, fixed_values
+from polyadic.kernels.functional_tucker import Options, Start, Table, TuckerPosterior, fit
 from polyadic.kernels.mode_process import AxisPrior, PointPrior, Prior
-from polyadic.kernels.tucker_form import Form, cp_form, evaluate, extend, predictive_moments, tucker_form
+from polyadic.kernels.state_space import AxisPosterior
+from polyadic.kernels.tucker_form import evaluate, predictive_moments
+from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, known_functions, periods
 
 Array = NDArray[np.float64]
-LARGEST_CORE = 4096
 LARGEST_PLACE = 3000
 CHUNK = 30_000_000
+CANDIDATES = ("matern12", "matern32", "matern52")
+"""The kernels that ``"auto"`` chooses from. A fit begins with the roughest: a smooth one would call roughness noise."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How columns enter.
+class FitSettings:
+    """What a model is fitted with.
 
     Attributes
     ----------
-    modes
-        The coordinate columns of each mode.
-    covariates
-        For each mode the columns that are constant per its unique index and shape its prior.
-    drift
-        Columns that enter linearly.
-    kernels
-        Kernel name of each mode, geometry first for modes of points: ``"sphere matern32"``.
-    ranks
-        Functions of each mode.
+    core, link, noise
+        ``"auto"``, ``"tucker"`` or ``"cp"``; ``"identity"`` or ``"log"``; ``"gaussian"`` or ``"student"``.
+    seed
+        Seed of the start of modes without geometry.
+    max_iterations, tolerance
+        See :class:`polyadic.kernels.functional_tucker.Options`.
     """
 
-    modes: tuple[tuple[int, ...], ...]
-    covariates: tuple[tuple[int, ...], ...]
-    drift: tuple[int, ...]
-    kernels: tuple[str, ...]
-    ranks: tuple[int, ...]
+    core: str = "auto"
+    link: str = "identity"
+    noise: str = "gaussian"
+    seed: int = 0
+    max_iterations: int = 60
+    tolerance: float = 1e-3
 
 
 @dataclass(frozen=True)
@@ -69,147 +71,27 @@ class TuckerModel:
     drift_scale: Array
 
 
-def layout_of(
-    X: Array,
-    modes: tuple[tuple[int, ...], ...] | None,
-    covariates: tuple[int, ...],
-    kernels: str | tuple[str, ...],
-    rank: int | str | tuple[int, ...],
-) -> Layout:
-    """Return how the columns of a table enter a model.
-
-    A covariate belongs to the mode of fewest unique indexes of which it is a function (elevation: of place), if these
-    repeat at least twice on average; otherwise it is a linear drift.
-
-    Parameters
-    ----------
-    X
-        Shape (n, columns).
-    modes
-        Columns of each mode; None: one mode for each column that is no covariate.
-    covariates
-        Covariate columns.
-    kernels
-        ``"auto"`` or one name a mode.
-    rank
-        Functions of every mode, or of each; ``"auto"``: 16 for two modes, 3 for three, 2 for more.
-
-    Raises
-    ------
-    ValueError
-        If columns are out of range or used twice, or the number of kernels or ranks is not that of modes.
-
-    Examples
-    --------
-    >>> table = np.array([[40.0, -105.0, 1600.0, 0.0], [39.0, -106.0, 2700.0, 0.0]] * 2)
-    >>> found = layout_of(table, ((0, 1), (3,)), (2,), ("sphere", "matern12"), 2)
-    >>> found.covariates, found.kernels
-    (((2,), ()), ('sphere matern32', 'matern12'))
-    """
-    columns = X.shape[1]
-    if modes is None:
-        modes = tuple((column,) for column in range(columns) if column not in covariates)
-    modes = tuple(tuple(int(column) for column in mode) for mode in modes)
-    _check_columns(modes, tuple(covariates), columns)
-    owners = [_owner(X, modes, column) for column in covariates]
-    attached = tuple(
-        tuple(int(c) for c, o in zip(covariates, owners, strict=True) if o == k) for k in range(len(modes))
-    )
-    drift = tuple(int(c) for c, owner in zip(covariates, owners, strict=True) if owner is None)
-    names = ("auto",) * len(modes) if kernels == "auto" else tuple(np.atleast_1d(kernels).tolist())
-    if isinstance(rank, str):
-        rank = _generous_rank(rank, len(modes))
-    ranks = tuple(int(r) for r in (np.repeat(rank, len(modes)) if np.ndim(rank) == 0 else np.asarray(rank)))
-    for label, given in (("kernels", names), ("rank", ranks)):
-        if len(given) != len(modes):
-            raise ValueError(f"{label}={given}: {len(modes)} modes need as many, one a mode")
-    if min(ranks) < 1:
-        raise ValueError(f"rank={ranks}: every rank must be at least 1")
-    full = tuple(_kernel(name, mode, own) for name, mode, own in zip(names, modes, attached, strict=True))
-    return Layout(modes, attached, drift, full, ranks)
-
-
-def _check_columns(modes: tuple[tuple[int, ...], ...], covariates: tuple[int, ...], columns: int) -> None:
-    used = [column for mode in modes for column in mode] + [int(column) for column in covariates]
-    if not modes or not all(modes) or len(set(used)) != len(used) or not all(0 <= column < columns for column in used):
-        raise ValueError(
-            f"modes={modes} with covariates={covariates}: each column of X (0 to {columns - 1}) may be "
-            "used once, and a mode needs a column"
-        )
-
-
-def _generous_rank(rank: str, modes: int) -> int:
-    """Return a rank whose cost is small for the number of modes; functions that are too many are pruned."""
-    if rank != "auto":
-        raise ValueError(f"rank={rank!r}: allowed are 'auto', a number, or one number a mode")
-    return {1: 1, 2: 16, 3: 3}.get(modes, 2)
-
-
-def _distinct_rows(table: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Return sorted distinct rows, a row each of them comes from, and for every row its place among them."""
-    if table.shape[1] == 1:
-        unique, first, where = np.unique(table[:, 0], return_index=True, return_inverse=True)
-        return unique[:, None], first, where
-    unique, first, where = np.unique(table, axis=0, return_index=True, return_inverse=True)
-    return unique, first, where.ravel()
-
-
-def _owner(X: Array, modes: tuple[tuple[int, ...], ...], column: int) -> int | None:
-    counts = {}
-    for k, mode in enumerate(modes):
-        _, first, where = _distinct_rows(X[:, list(mode)])
-        if 2 * first.size <= X.shape[0] and np.array_equal(X[first, column][where], X[:, column]):
-            counts[k] = first.size
-    return min(counts, key=counts.__getitem__) if counts else None
-
-
-def _kernel(name: str, mode: tuple[int, ...], covariates: tuple[int, ...]) -> str:
-    """Return the full kernel name: points get a geometry, and modes with covariates are points."""
-    geometry, _, rest = name.partition(" ")
-    if geometry in ("sphere", "plane"):
-        return f"{geometry} {rest or 'matern32'}"
-    plain = "matern32" if name == "auto" else name
-    return f"plane {plain}" if len(mode) > 1 or covariates else plain
-
-
 def _prior(X: Array, layout: Layout, k: int) -> tuple[Prior, NDArray[np.int32]]:
     coordinates, extra = list(layout.modes[k]), list(layout.covariates[k])
-    unique, first, where = _distinct_rows(X[:, coordinates])
+    unique, first, where = distinct_rows(X[:, coordinates])
     geometry, _, kernel = layout.kernels[k].partition(" ")
     if not kernel:
-        return AxisPrior(geometry, np.ascontiguousarray(unique[:, 0])), where.astype(np.int32)
+        name = harmonics.separate(geometry)[0]
+        return AxisPrior(_first(name), np.ascontiguousarray(unique[:, 0])), where.astype(np.int32)
     if unique.shape[0] > LARGEST_PLACE:
         raise ValueError(
             f"mode {k} (columns {layout.modes[k]}) has {unique.shape[0]} distinct points; at most {LARGEST_PLACE} "
             "can be solved densely: make each column its own mode, or round the coordinates"
         )
-    points = dense_process.points_of(kernel, geometry, unique, X[first][:, extra])
+    points = dense_process.points_of(_first(kernel), geometry, unique, X[first][:, extra])
     distance = dense_process.distances(geometry, unique, unique)
     block = max(1, 600 // unique.shape[0])
     return PointPrior(points, distance, block), where.astype(np.int32)
 
 
-def choose_form(core: str, ranks: tuple[int, ...]) -> Form:
-    """Return the Tucker form, or the CP form when asked or when the core would have more than 4,096 entries.
-
-    Raises
-    ------
-    ValueError
-        If CP is wanted with unequal ranks, or ``core`` is not known.
-
-    Examples
-    --------
-    >>> choose_form("auto", (3, 3, 3)).kind, choose_form("auto", (7,) * 5).kind
-    ('tucker', 'cp')
-    """
-    if core not in ("auto", "tucker", "cp"):
-        raise ValueError(f"core={core!r}: allowed are auto, tucker, cp")
-    large = int(np.prod([rank + 1 for rank in ranks])) > LARGEST_CORE
-    if core == "cp" or (core == "auto" and large):
-        if len(set(ranks)) > 1:
-            raise ValueError(f"rank={ranks}: a CP core needs equal ranks")
-        return cp_form(ranks[0], len(ranks))
-    return tucker_form(ranks)
+def _first(kernel: str) -> str:
+    """Return the kernel that a fit begins with."""
+    return CANDIDATES[0] if kernel == "auto" else kernel
 
 
 def link_values(link: str, y: Array) -> Array:
@@ -238,15 +120,7 @@ def link_values(link: str, y: Array) -> Array:
 
 
 def fit_model(
-    X: Array,
-    y: Array,
-    layout: Layout,
-    core: str = "auto",
-    link: str = "identity",
-    noise: str = "gaussian",
-    seed: int = 0,
-    max_iterations: int = 60,
-    tolerance: float = 1e-3,
+    X: Array, y: Array, layout: Layout, settings: FitSettings | None = None, begin: TuckerModel | None = None
 ) -> TuckerModel:
     """Return the model fitted to a table, all centring and scaling taken from these rows.
 
@@ -255,45 +129,87 @@ def fit_model(
     X, y
         Coordinates and covariates (n, columns), values (n,).
     layout
-        From :func:`layout_of`.
-    core, link, noise
-        ``"auto"``, ``"tucker"`` or ``"cp"``; ``"identity"`` or ``"log"``; ``"gaussian"`` or ``"student"``.
-    seed, max_iterations, tolerance
-        See :func:`polyadic.kernels.functional_tucker.fit`.
+        From :func:`polyadic.kernels.tucker_layout.layout_of`.
+    settings
+        See :class:`FitSettings`.
+    begin
+        A model of the same layout and settings, fitted to most of the rows: the fit goes on from it.
 
     Returns
     -------
-    the :class:`TuckerModel`.
+    the :class:`TuckerModel`; its layout names the kernels that were chosen.
     """
-    if noise not in ("gaussian", "student"):
-        raise ValueError(f"noise={noise!r}: allowed are gaussian, student")
-    form = choose_form(core, layout.ranks)
-    linked = link_values(link, y)
+    settings = settings or FitSettings()
+    if settings.noise not in ("gaussian", "student"):
+        raise ValueError(f"noise={settings.noise!r}: allowed are gaussian, student")
+    modes = range(len(layout.modes))
+    form = choose_form(settings.core, layout.ranks, tuple(2 * periods(layout, k).size for k in modes))
+    linked = link_values(settings.link, y)
     centre, scale = float(linked.mean()), float(linked.std()) or 1.0
-    value = (linked - centre) / scale
-    parts = [_prior(X, layout, k) for k in range(len(layout.modes))]
+    parts = [_prior(X, layout, k) for k in modes]
     priors, index = tuple(part[0] for part in parts), np.stack([part[1] for part in parts], axis=1)
     raw = X[:, list(layout.drift)]
     drift_centre, drift_scale = raw.mean(axis=0), np.where(raw.std(axis=0) > 0, raw.std(axis=0), 1.0)
-    first = tucker_start.starts(form, priors, index, value, seed)
-    drift = (raw - drift_centre) / drift_scale
-    posterior = fit(form, priors, index, value, first, drift, noise, max_iterations, tolerance)
-    return TuckerModel(layout, posterior, link, centre, scale, drift_centre, drift_scale)
+    known = tuple(known_functions(layout, k, _coordinates(priors[k]), form.kind) for k in modes)
+    table = Table(index, (linked - centre) / scale, (raw - drift_centre) / drift_scale, known)
+    choice = tuple(CANDIDATES if _is_open(kernel) else () for kernel in layout.kernels)
+    options = Options(settings.noise, settings.max_iterations, settings.tolerance, choice)
+    starts = tucker_start.starts(form, priors, table, settings.seed) if begin is None else [_continued(begin, priors)]
+    posterior = fit(form, priors, table, starts, options)
+    named = replace(layout, kernels=tuple(_named(layout, k, state) for k, state in enumerate(posterior.modes)))
+    return TuckerModel(named, posterior, settings.link, centre, scale, drift_centre, drift_scale)
 
 
-def latent_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
+def _is_open(kernel: str) -> bool:
+    return re.search(r"\bauto\b", kernel) is not None
+
+
+def _named(layout: Layout, k: int, state: mode_process.Posterior) -> str:
+    """Return the kernel of a mode with the name that was chosen in the place of ``auto``."""
+    chosen = state.kernel if isinstance(state, AxisPosterior) else state.points.kernel
+    return re.sub(r"\bauto\b", chosen, layout.kernels[k])
+
+
+def _coordinates(prior: Prior) -> Array:
+    return prior.knots[:, None] if isinstance(prior, AxisPrior) else prior.points.coordinates
+
+
+def _continued(model: TuckerModel, priors: tuple[Prior, ...]) -> Start:
+    """Return the functions of a model at the unique indexes of other rows, with its hyperparameters."""
+    posterior = model.posterior
+    moments = []
+    for prior, state in zip(priors, posterior.modes, strict=True):
+        extra = prior.points.covariates if isinstance(prior, PointPrior) else np.zeros((prior.knots.size, 0))
+        moments.append(mode_process.predict(state, _coordinates(prior), extra))
+    return Start(
+        [mean for mean, _ in moments],
+        [covariance for _, covariance in moments],
+        [state.log_parameters for state in posterior.modes],
+        list(posterior.amplitude),
+    )
+
+
+def latent_moments(model: TuckerModel, X: Array, season: bool = False) -> tuple[Array, Array]:
     """Return posterior mean and variance of f on the linked scale, shapes (n,), in units of (linked) y.
+
+    With ``season`` modes that have given functions keep only those and the constant: f less all that is learned about
+    single times, so the normals of each place and season. Without such a mode that is zero.
 
     Notes
     -----
     Functions are computed once per distinct index.
     """
     form, posterior = model.posterior.form, model.posterior
+    if season and not any(form.known):
+        return np.zeros(X.shape[0]), np.zeros(X.shape[0])
     moments, places = [], []
     for k, state in enumerate(posterior.modes):
         unique, where = _distinct(model.layout, X, k)
         width = len(model.layout.modes[k])
-        moments.append(extend(form, k, *mode_process.predict(state, unique[:, :width], unique[:, width:])))
+        found = mode_process.predict(state, unique[:, :width], unique[:, width:])
+        if season and form.known[k]:
+            found = np.zeros_like(found[0]), np.zeros_like(found[1])
+        moments.append(extend(form, k, *found, given_functions(model, k, unique)))
         places.append(where)
     mean, variance = np.empty(X.shape[0]), np.empty(X.shape[0])
     rest = [moment[1].shape[1] for moment in moments[1:]]
@@ -309,8 +225,16 @@ def latent_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
     return model.centre + model.scale * mean, model.scale**2 * variance
 
 
+def given_functions(model: TuckerModel, k: int, unique: Array) -> Array | None:
+    """Return the given functions of a mode, with their amplitudes, at distinct rows; None if the mode has none."""
+    amplitude = model.posterior.amplitude
+    if not amplitude or not amplitude[k].size:
+        return None
+    return known_functions(model.layout, k, unique, model.posterior.form.kind) * amplitude[k]
+
+
 def _distinct(layout: Layout, X: Array, k: int) -> tuple[Array, NDArray[np.int64]]:
-    unique, _, where = _distinct_rows(X[:, [*layout.modes[k], *layout.covariates[k]]])
+    unique, _, where = distinct_rows(X[:, [*layout.modes[k], *layout.covariates[k]]])
     return unique, where
 
 
@@ -364,7 +288,8 @@ def draws(model: TuckerModel, X: Array, count: int, seed: int) -> Array:
         unique, where = _distinct(model.layout, X, k)
         width = len(model.layout.modes[k])
         drawn = mode_process.sample(state, unique[:, :width], unique[:, width:], count, generator)
-        every = np.ones((*drawn.shape[:2], form.sizes[k]))
+        fixed = fixed_values(form, k, unique.shape[0], given_functions(model, k, unique))
+        every = np.tile(fixed, (count, 1, 1))
         every[:, :, list(form.free[k])] = drawn
         found.append(every)
         places.append(where)

@@ -121,12 +121,32 @@ class VecchiaTask:
         check_smoothness(smoothness)
         components, modes = smoothness.shape
         spread, scale = self._range(), self._scale()
-        rng = np.random.default_rng([self.search.seed, 1])
+        shares = start_shares(components, modes)[: self.search.starts]
         variance = np.full(components, 0.8 * scale / components)
-        shares = [np.repeat(10.0 ** -np.arange(components)[:, None], modes, axis=1) * 0.5]
-        shares += [10.0 ** rng.uniform(-3.0, 0.0, smoothness.shape) for _ in range(self.search.starts - 1)]
         first = MaternProducts(variance, spread * shares[0], smoothness.astype(np.float64), 0.2 * scale)
         return [first, *(replace(first, length_scale=spread * share) for share in shares[1:])]
+
+
+def start_shares(components: int, modes: int) -> list[Floats]:
+    """Return starting length scales (components, modes) as shares of each mode's range: structures often met.
+
+    First components that are long, middling and short along all modes. Then, for each mode from the last: one that is
+    middling everywhere, one that is short along this mode alone (what all places share at one time), and one that is
+    short along all others (what one place keeps over time).
+
+    Examples
+    --------
+    >>> start_shares(3, 2)[1]
+    array([[0.05 , 0.05 ],
+           [0.3  , 0.002],
+           [0.005, 0.1  ]])
+    """
+    shares = [np.repeat(0.5 * 10.0 ** -np.arange(components)[:, None], modes, axis=1)]
+    for mode in reversed(range(modes)):
+        own = np.arange(modes) == mode
+        kinds = [np.full(modes, 0.05), np.where(own, 0.002, 0.3), np.where(own, 0.1, 0.005)]
+        shares.append(np.stack([kinds[c % 3] * 0.5 ** (c // 3) for c in range(components)]))
+    return shares
 
 
 def packed(kernel: MaternProducts) -> Floats:

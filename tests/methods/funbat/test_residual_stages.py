@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from polyadic.kernels.tucker_model import latent_moments
 from polyadic.kinds import observations as kind
 from polyadic.methods.funbat.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.funbat.fit import FitConfig, fit
+from polyadic.methods.funbat.posterior import from_tree
 from polyadic.methods.funbat.predict import PredictConfig, predict
 
 
@@ -50,3 +52,19 @@ def test_the_table_has_both_parts_alone_and_the_posterior_says_what_was_learned(
     rmse = dict(zip(scores["method"].to_numpy().tolist(), scores["value"].sel(metric="rmse").to_numpy(), strict=True))
     assert list(rmse) == ["funbat", "funbat_tucker_alone", "local_alone"]
     assert np.all(rmse["funbat"] < 0.7 * rmse["funbat_tucker_alone"])
+
+
+def test_a_stored_cp_core_is_canonical_and_predicts_as_it_did(rows):
+    """Unit norms, weights that descend; the product of the stored parts is the mean at a stored point of the grid."""
+    tree = fit(FitConfig(rank=2, core="cp", residual="none", max_iterations=6), observations=rows)
+    weight = tree["core"].to_numpy()
+    assert np.all(weight >= 0)
+    assert np.all(np.diff(weight) <= 0)
+    factors = [tree[f"factor_{mode}"].to_numpy() for mode in ("day", "depth")]
+    for factor in factors:
+        np.testing.assert_allclose((factor**2).sum(axis=0), 1, rtol=1e-9)
+    model, columns = from_tree(tree)
+    place = {name: tree[name].to_numpy()[[3, 40]] for name in columns.names}
+    X = np.stack([place[name] for name in columns.names], axis=1)
+    mean = float(tree["centre"]) + np.prod([factor[[3, 40]] for factor in factors], axis=0) @ weight
+    np.testing.assert_allclose(mean, latent_moments(model.tucker, X)[0], rtol=1e-9)

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from polyadic.kernels import local_tucker, mode_process, tucker_model
-from polyadic.kernels.local_tucker import FitSettings, LocalTucker
+from polyadic.kernels import local_tucker, mode_process, tucker_layout, tucker_model
+from polyadic.kernels.local_tucker import LocalTucker
+from polyadic.kernels.tucker_model import FitSettings
 from polyadic.methods.funbat.averages import Averages, averages
 
 __all__ = ["Averages", "FunctionalTucker", "averages"]
@@ -26,10 +27,12 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Functions of every mode, one number a mode, or ``"auto"``: 16 for two modes, 3 for three, 2 for more.
         Useless functions are pruned, see ``relevance_``.
     kernels
-        ``"auto"`` or one name a mode: ``"matern12"``, ``"matern32"``, ``"matern52"``, ``"periodic(12)"`` (the period in
-        units of the column), ``"periodic(12)*matern32"``, ``"independent"`` (levels), sums such as
-        ``"matern32+periodic(12)"``; for modes of several columns ``"sphere"`` (latitude, longitude in degrees; lengths
-        in km) or ``"plane"`` (columns in one unit), each with a Matern name after a space if not ``matern32``.
+        ``"auto"`` for every mode or one name a mode: ``"auto"`` (one of the next three, by the bound), ``"matern12"``,
+        ``"matern32"``, ``"matern52"``, ``"periodic(12)"`` (the period in units of the column),
+        ``"periodic(12)*matern32"``, ``"independent"`` (levels), sums such as ``"matern32+periodic(12)"``, seasons as
+        given functions ``"auto+harmonics(12,3)"``; for modes of several columns ``"sphere"`` (latitude, longitude in
+        degrees; lengths in km) or ``"plane"`` (columns in one unit), each with a Matern name after a space if not
+        ``auto``.
     link
         ``"identity"`` or ``"log"`` (y > 0).
     noise
@@ -130,7 +133,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
         rank = self.rank if isinstance(self.rank, int | str | np.integer) else tuple(self.rank)
-        layout = tucker_model.layout_of(table, modes, tuple(self.covariates), kernels, rank)
+        layout = tucker_layout.layout_of(table, modes, tuple(self.covariates), kernels, rank)
         settings = FitSettings(self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance)
         return self._take(local_tucker.fit(table, values, layout, settings, self.residual))
 

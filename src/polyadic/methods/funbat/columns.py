@@ -14,6 +14,9 @@ from polyadic.kinds import observations as kind
 Array = NDArray[np.float64]
 EPOCH = np.datetime64("1970-01-01T00:00:00", "ns")
 PLACE: tuple[str, str] = ("latitude", "longitude")
+PERIODS = (365.25, 1.0)
+"""Seasons that times are tried for, in days."""
+HARMONICS = 3
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def columns_of(
     modes
         Indexes by mode; empty: latitude and longitude make one mode `place`, every other index its own.
     kernels
-        Kernel by mode where it is not the default: a Matern-3/2 on the sphere for a place, a Matern-1/2 for
-        time, a Matern-3/2 for any other index.
+        Kernel by mode where it is not the default: a Matern of the distance on the sphere for a place, elsewhere one
+        of the coordinate, its smoothness chosen by evidence; for time with the seasons that the rows can show.
     covariates
         Covariates that are used; None: all that are never missing.
     """
@@ -134,10 +137,21 @@ def _default_modes(indexes: Sequence[str]) -> dict[str, list[str]]:
 
 def _default_kernel(ds: xr.Dataset, parts: Sequence[str]) -> str:
     if tuple(parts) == PLACE:
-        return "sphere matern32"
+        return "sphere auto"
     if len(parts) > 1:
-        return "plane matern32"
-    return "matern12" if ds[parts[0]].dtype.kind == "M" else "matern32"
+        return "plane auto"
+    return "auto" + (_seasons(numbers(ds[parts[0]])) if ds[parts[0]].dtype.kind == "M" else "")
+
+
+def _seasons(days: Array) -> str:
+    """Return the seasons of times that cover two of their periods and tell eight parts of each apart.
+
+    Those that carry nothing lose their amplitude in the fit.
+    """
+    distinct = np.unique(days)
+    gap, extent = float(np.median(np.diff(distinct))) if distinct.size > 1 else np.inf, float(np.ptp(distinct))
+    terms = [f"+harmonics({period:g},{HARMONICS})" for period in PERIODS if 8 * gap <= period <= extent / 2]
+    return "".join(terms)
 
 
 def _check_names(setting: str, given: Sequence[str], known: Sequence[str]) -> None:

@@ -32,8 +32,9 @@ class FitConfig:
     )
     kernels: dict[str, str] = setting(
         {},
-        "kernel by mode: matern12, matern32, matern52, periodic(12), sums with +, or 'sphere matern32' for latitude and"
-        " longitude; default: sphere matern32 for a place, matern12 for time, matern32 otherwise",
+        "kernel by mode: auto (one of the next three, by evidence), matern12, matern32, matern52, periodic(12), sums"
+        " with +, seasons as +harmonics(365.25,3), or 'sphere auto' for latitude and longitude; default: sphere auto"
+        " for a place, otherwise auto, times of two years with harmonics(365.25,3), of two days with (1,3)",
     )
     covariates: tuple[str, ...] | None = setting(
         None, "covariates that are used; nothing: all that are never missing; []: none"

@@ -7,10 +7,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
+from polyadic.kernels.core_form import fixed_values
 from polyadic.kernels.dense_process import DensePosterior
 from polyadic.kernels.local_tucker import LocalTucker, noise_variance
 from polyadic.kernels.mode_process import Posterior
-from polyadic.kernels.tucker_model import TuckerModel, relevances
+from polyadic.kernels.tucker_model import TuckerModel, given_functions, relevances
 from polyadic.kinds import observations
 from polyadic.kinds.predictions import squared
 from polyadic.methods.funbat import hyperparameters, state
@@ -24,8 +25,9 @@ _YES = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
 def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: frozenset[str]) -> xr.DataTree:
     """Return a fitted model as a DataTree of kind `tucker_posterior`.
 
-    Function 0 of each mode is the constant one: it carries means and main effects. The
-    factors are in units of one; the core holds the unit of the data.
+    Function 0 of each mode is the constant one: it carries means and main effects; given functions (seasons) follow.
+    The components of a CP core are ordered by weight instead, with functions of unit norm over their grid. The factors
+    are in units of one; the core holds the unit of the data.
     """
     model = combined.tucker
     posterior = model.posterior
@@ -40,6 +42,8 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
     ds["core_variance"] = (dims, spread, {"long_name": "variance of the core", "units": squared(units)})
     for number, mode in enumerate(names):
         ds = _with_mode(ds, model, columns, number, mode, time_columns)
+    if not tucker:
+        ds = _canonical(ds, names)
     linked = "linked " if model.link != "identity" else ""
     noise = noise_variance(combined)
     ds["noise_variance"] = ((), noise, {"long_name": f"variance of the {linked}noise", "units": squared(units)})
@@ -58,6 +62,23 @@ def to_tree(combined: LocalTucker, columns: Columns, units: str, time_columns: f
 def from_tree(tree: xr.DataTree) -> tuple[LocalTucker, Columns]:
     """Return the model and the columns that `to_tree` stored."""
     return state.from_dataset(tree["state"].to_dataset()), Columns.from_json(tree.attrs["columns"])
+
+
+def _canonical(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """Return a CP core with functions of unit norm over their grids, and weights that are positive and descend."""
+    weight, variance = ds["core"].to_numpy(), ds["core_variance"].to_numpy()
+    sign = np.where(weight < 0, -1.0, 1.0)
+    for number, mode in enumerate(names):
+        factor, spread = ds[f"factor_{mode}"], ds[f"factor_{mode}_variance"]
+        norm = np.sqrt((factor.to_numpy() ** 2).sum(axis=0))
+        norm = np.where(norm > 0, norm, 1.0)
+        turned = factor.to_numpy() / norm * (sign if number == 0 else 1.0)
+        ds[f"factor_{mode}"] = (factor.dims, turned, factor.attrs)
+        ds[f"factor_{mode}_variance"] = (spread.dims, spread.to_numpy() / norm**2, spread.attrs)
+        weight, variance = weight * norm, variance * norm**2
+    ds["core"] = ("component", np.abs(weight), ds["core"].attrs)
+    ds["core_variance"] = ("component", variance, ds["core_variance"].attrs)
+    return ds.isel(component=np.argsort(-ds["core"].to_numpy(), kind="stable"))
 
 
 def _with_processes(
@@ -108,7 +129,8 @@ def _with_mode(
     grid, covariates = grid[::step], covariates[::step]
     free = list(form.free[number])
     free_mean, free_covariance = mode_process.predict(fitted, grid, covariates)
-    mean, variance = np.ones((grid.shape[0], form.sizes[number])), np.zeros((grid.shape[0], form.sizes[number]))
+    mean = fixed_values(form, number, grid.shape[0], given_functions(model, number, grid))
+    variance = np.zeros(mean.shape)
     mean[:, free], variance[:, free] = free_mean, np.diagonal(free_covariance, axis1=1, axis2=2)
     functions = f"rank_{mode}" if form.kind == "tucker" else "component"
     label = {"units": "1", "ancillary_variables": f"factor_{mode}_variance"}

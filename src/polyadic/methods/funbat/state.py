@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from polyadic.kernels.core_form import Form
 from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.functional_tucker import TuckerPosterior
 from polyadic.kernels.local_tucker import LocalTucker
 from polyadic.kernels.matern_products import MaternProducts
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP
 from polyadic.kernels.state_space import AxisPosterior
-from polyadic.kernels.tucker_form import Core, Form
-from polyadic.kernels.tucker_model import Layout, TuckerModel
+from polyadic.kernels.tucker_form import Core
+from polyadic.kernels.tucker_layout import Layout
+from polyadic.kernels.tucker_model import TuckerModel
 
 CLASSES = {
     cls.__name__: cls

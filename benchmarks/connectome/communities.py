@@ -1,0 +1,152 @@
+"""Communities against peers on weighted LFR graphs, and one block where nothing is there.
+
+    PYTHONPATH=src python benchmarks/connectome/communities.py --seeds 100 110 [--null 100] [--other]
+
+Adjusted mutual information of the level that the model itself picks, single edges, no oracle; graphs of one planted
+community do not count. Peers: Louvain and Leiden of scikit-network, weighted and unweighted; igraph and leidenalg are
+optional. ``ceiling`` is the planted partition where its constant-mixing description is shorter than that of one
+block, 0
+where it is not: what a perfect search under that model could reach. CPU seconds are per graph, warm.
+"""
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_mutual_info_score
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import weighted_lfr
+
+import polyadic
+from polyadic.kernels import community_search, mixing_blocks, weighted_graph
+
+Finder = Callable[[NDArray[np.float64]], NDArray[np.int64]]
+
+
+def leiden_peer(weighted: bool) -> Finder | None:
+    """Return leidenalg's modularity communities, or None where it is not installed."""
+    try:
+        import igraph
+        import leidenalg
+    except ImportError:
+        print("leidenalg and igraph are not installed: pip install leidenalg igraph for these rows")
+        return None
+
+    def find(w: NDArray[np.float64]) -> NDArray[np.int64]:
+        i, j = np.nonzero(np.triu(w))
+        graph = igraph.Graph(n=len(w), edges=np.stack([i, j], 1).tolist())
+        weights = w[i, j].tolist() if weighted else None
+        parts = leidenalg.find_partition(graph, leidenalg.ModularityVertexPartition, weights=weights, seed=0)
+        return np.array(parts.membership)
+
+    return find
+
+
+@functools.cache
+def finders() -> dict[str, Finder]:
+    found: dict[str, Finder | None] = {
+        "polyadic auto": lambda w: polyadic.communities(w).membership,
+        "polyadic blocks": lambda w: polyadic.communities(w, "blocks").membership,
+        "polyadic mixing": lambda w: polyadic.communities(w, "mixing").membership,
+        "louvain": lambda w: polyadic.communities(w, "louvain").membership,
+        "louvain, unweighted": lambda w: polyadic.communities((w > 0).astype(float), "louvain").membership,
+        "leiden": lambda w: polyadic.communities(w, "leiden").membership,
+        "leidenalg": leiden_peer(True),
+        "leidenalg, unweighted": leiden_peer(False),
+    }
+    return {name: find for name, find in found.items() if find is not None}
+
+
+def ceiling(w: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    graph = weighted_graph.from_matrix(w)
+    one = np.zeros_like(truth)
+    scales = community_search.scales_of(graph).values()
+    costs = [[mixing_blocks.cost(graph, s.values, b) + s.jacobian for s in scales] for b in (truth, one)]
+    return float(min(costs[0]) < min(costs[1]) - community_search.MARGIN)
+
+
+def lfr(first: int, last: int) -> None:
+    rows: dict[str, list[float]] = {name: [] for name in (*finders(), "ceiling")}
+    seconds = dict.fromkeys(rows, 0.0)
+    graphs = 0
+    for settings in weighted_lfr.CONFIGURATIONS.values():
+        scores: dict[str, list[float]] = {name: [] for name in rows}
+        for seed in range(first, last):
+            g = weighted_lfr.graph(seed, **settings)
+            if g.membership.max() == 0:
+                continue
+            graphs += 1
+            for name, find in finders().items():
+                start = time.process_time()
+                scores[name].append(adjusted_mutual_info_score(g.membership, find(g.weights)))
+                seconds[name] += time.process_time() - start
+            scores["ceiling"].append(ceiling(g.weights, g.membership))
+        for name, values in scores.items():
+            rows[name].append(float(np.mean(values)))
+    print(f"{'':22}" + "".join(f"{c:>9}" for c in weighted_lfr.CONFIGURATIONS) + "     mean  CPU s")
+    for name, values in rows.items():
+        print(
+            f"{name:22}" + "".join(f"{v:9.2f}" for v in values) + f"{np.mean(values):9.3f}{seconds[name] / graphs:7.2f}"
+        )
+
+
+def null_graphs(count: int) -> Iterator[NDArray[np.float64]]:
+    """Yield random graphs of power-law degrees with exponential, log-normal and gamma weights in turn."""
+    for seed in range(200, 200 + count):
+        rng, n = np.random.default_rng(seed), 125
+        degree = np.searchsorted(weighted_lfr.power_law(11, 60, 2.0), rng.random(n)) + 11
+        degree[-1] += degree.sum() % 2
+        edges = np.zeros((n, n), bool)
+        weighted_lfr._wire(edges, degree.copy(), np.zeros(n, np.int64), True, seed)
+        draws = (rng.exponential(1, (n, n)), rng.lognormal(0, 1, (n, n)), rng.gamma(2.0, 1.0, (n, n)))
+        w = np.triu(draws[seed % 3] * edges, 1)
+        yield w + w.T
+
+
+def nothing(count: int) -> None:
+    one = sum(polyadic.communities(w).membership.max() == 0 for w in null_graphs(count))
+    print(f"one block on graphs without structure: {one} of {count}")
+
+
+def other(graphs: int = 10) -> None:
+    """Score gamma-weighted planted graphs, assortative and disassortative, in topology or in weights."""
+    for name, share, mean in (
+        ("assortative topology", (0.35, 0.1), (1.0, 1.0)),
+        ("disassortative topology", (0.1, 0.35), (1.0, 1.0)),
+        ("assortative weights", (0.3, 0.3), (2.0, 1.0)),
+        ("disassortative weights", (0.3, 0.3), (1.0, 2.0)),
+    ):
+        scores: dict[str, list[float]] = {key: [] for key in ("polyadic auto", "louvain", "leiden")}
+        for seed in range(graphs):
+            rng, truth = np.random.default_rng([seed, 5]), np.repeat(np.arange(3), (50, 40, 30))
+            same = truth[:, None] == truth
+            w = rng.gamma(2.0, np.where(same, *mean)) * (rng.random(same.shape) < np.where(same, *share))
+            w = np.triu(w, 1)
+            for key, values in scores.items():
+                values.append(adjusted_mutual_info_score(truth, finders()[key](w + w.T)))
+        print(f"{name:24}" + "  ".join(f"{key} {np.mean(values):.2f}" for key, values in scores.items()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(100, 110), metavar=("FIRST", "LAST"))
+    parser.add_argument("--null", type=int, default=0, metavar="COUNT", help="graphs without structure")
+    parser.add_argument("--other", action="store_true", help="gamma-weighted planted graphs")
+    arguments = parser.parse_args()
+    if arguments.null:
+        nothing(arguments.null)
+    if arguments.other:
+        other()
+    if arguments.seeds[1] > arguments.seeds[0]:
+        lfr(*arguments.seeds)
+
+
+if __name__ == "__main__":
+    main()

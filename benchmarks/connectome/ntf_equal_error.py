@@ -1,0 +1,122 @@
+"""CPU seconds to equal error: nonnegative_cp beside tensorly's HALS and tensortools, same start, median of 5.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/connectome/ntf_equal_error.py [--large] [--sweeps 50]
+
+Each peer makes its sweeps; ours runs until it reaches the lower of the two errors that they end with, everything
+counted (the copy in single precision, the transposition). Peers: tensorly >= 0.9, tensortools >= 0.4.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from polyadic.kernels.nonnegative_cp import nonnegative_cp
+
+try:
+    import tensortools
+    from tensorly.cp_tensor import CPTensor
+    from tensorly.decomposition import non_negative_parafac_hals
+    from tensortools.tensors import KTensor
+except ImportError as error:
+    sys.exit(f"this comparison needs tensorly and tensortools: {error}")
+
+REPEATS = 5
+
+
+def affinities(shape: tuple[int, int, int], seed: int) -> np.ndarray:
+    """Return min(g_i+, g_j+) of noisy traces of groups with common bursts: (pair-like, pair-like, time)."""
+    rng = np.random.default_rng(seed)
+    rows, columns, frames = shape
+    groups = rng.poisson(0.1, (6, frames))
+    traces = [np.maximum(0, groups[rng.integers(0, 6, n)] + rng.normal(0, 0.4, (n, frames))) for n in (rows, columns)]
+    return np.minimum(traces[0][:, None, :], traces[1][None, :, :])
+
+
+def low_rank(shape: tuple[int, int, int], rank: int, noise: float, seed: int) -> np.ndarray:
+    """Return a planted non-negative tensor with uniform noise."""
+    rng = np.random.default_rng(seed)
+    a, b, c = (rng.random((n, rank)) ** 2 for n in shape)
+    tensor = np.einsum("ir,jr,kr->ijk", a, b, c, optimize=True)
+    tensor += noise * tensor.std() * rng.random(shape)
+    return tensor
+
+
+def cost(action: Callable[[], object]) -> float:
+    """Return the median CPU seconds of the action."""
+    spent = []
+    for _ in range(REPEATS):
+        begun = time.process_time()
+        action()
+        spent.append(time.process_time() - begun)
+    return statistics.median(spent)
+
+
+def relative_error(tensor: np.ndarray, weights: np.ndarray, factors: list[np.ndarray]) -> float:
+    """Return the exact relative error, slab by slab."""
+    first = factors[0] * weights
+    squares = sum(
+        float(np.sum((tensor[i] - np.einsum("r,jr,kr->jk", first[i], *factors[1:], optimize=True)) ** 2))
+        for i in range(len(tensor))
+    )
+    return float(np.sqrt(squares) / np.linalg.norm(tensor))
+
+
+def reaching(tensor: np.ndarray, start: list[np.ndarray], error: float, most: int) -> tuple[int, float]:
+    """Return the fewest passes after which the error is reached, and the error then."""
+    rank = start[0].shape[1]
+    history = nonnegative_cp(tensor, rank, start=start, tolerance=0, max_iterations=most).relative_error
+    passes = int(np.argmax(history <= error)) + 1 if (history <= error).any() else most
+    while True:  # refused steps are passes without an entry in the history
+        reached = nonnegative_cp(tensor, rank, start=start, tolerance=0, max_iterations=passes).relative_error[-1]
+        if reached <= error or passes >= most:
+            return passes, float(reached)
+        passes += 1
+
+
+def compare(name: str, tensor: np.ndarray, rank: int, sweeps: int) -> None:
+    rng = np.random.default_rng(1)
+    start = [rng.random((n, rank)) for n in tensor.shape]
+
+    def tensorly() -> CPTensor:
+        given = CPTensor((np.ones(rank), [f.copy() for f in start]))
+        return non_negative_parafac_hals(tensor, rank, n_iter_max=sweeps, init=given, tol=0)
+
+    def tools() -> object:
+        given = KTensor([f.copy() for f in start])
+        return tensortools.ncp_hals(tensor, rank, init=given, max_iter=sweeps, min_iter=sweeps, tol=0, verbose=False)
+
+    found = tensorly()
+    errors = {"tensorly": relative_error(tensor, np.ones(rank) if found[0] is None else found[0], found[1])}
+    found = tools()
+    errors["tensortools"] = relative_error(tensor, np.ones(rank), list(found.factors))
+    seconds = {"tensorly": cost(tensorly), "tensortools": cost(tools)}
+    print(f"{name} {tensor.shape} R={rank}", flush=True)
+    for peer, error in errors.items():
+        passes, reached = reaching(tensor, start, error * (1 + 1e-6), 4 * sweeps)
+        ours = cost(lambda n=passes: nonnegative_cp(tensor, rank, start=start, tolerance=0, max_iterations=n))
+        print(
+            f"  {peer:12s} {sweeps} sweeps {seconds[peer]:8.3f} s error {error:.5f} | ours {passes:3d} passes"
+            f" {ours:8.3f} s error {reached:.5f} | ratio {seconds[peer] / ours:.1f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--large", action="store_true", help="also 300 x 300 x 2000: 1.4 GB, minutes")
+    parser.add_argument("--sweeps", type=int, default=50)
+    options = parser.parse_args()
+    nonnegative_cp(np.ones((4, 4, 4)), 2, max_iterations=2)  # compiles
+    compare("animals", affinities((7, 780, 800), 0).transpose(2, 0, 1).copy(), 10, options.sweeps)
+    compare("planted", low_rank((100, 100, 200), 5, 0.5, 0), 5, options.sweeps)
+    compare("symmetric", affinities((189, 189, 960), 0), 10, options.sweeps)
+    if options.large:
+        compare("large", low_rank((300, 300, 2000), 10, 0.5, 0), 10, options.sweeps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Functions of several variables approximated to a tolerance from as few values as the method finds enough."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyadic.kernels import low_discrepancy
+from polyadic.kernels.counted_function import BudgetError, CountedFunction, Function
+from polyadic.kernels.nested_cross import NestedCross
+from polyadic.kernels.tucker_expansion import Expansion, from_reference
+
+Array = NDArray[np.float64]
+
+_SAFETY = 4.0  # estimate = this times the largest residual found by the search
+_POOL = 512
+_TESTS = 2000
+_ROUNDS = 8
+_CLIMBS = 12
+_UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
+_FLOOR = 1e-15
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """An expansion and what is known about it.
+
+    Attributes
+    ----------
+    expansion
+        The function.
+    scale
+        Largest absolute value of f seen.
+    error_estimate
+        Estimate of the largest error, relative to ``scale``.
+    converged
+        Whether it is at most the tolerance.
+    evaluations
+        Points at which f was called, tests included.
+    message
+        Why it did not converge, or empty.
+    """
+
+    expansion: Expansion
+    scale: float
+    error_estimate: float
+    converged: bool
+    evaluations: int
+    message: str
+
+
+class _Run:
+    """One approximation on its way: growth of ranks by the pool, then checks that enlarge the pool."""
+
+    def __init__(self, function: CountedFunction, bases: Sequence[str], tolerance: float, seed: int) -> None:
+        self.f = function
+        self.rng = np.random.default_rng(seed)
+        self.offset = self.rng.uniform(size=function.dimension)
+        self.drawn = 0
+        self.cross = NestedCross(function, bases, tolerance, self.rng)
+        self.stopped = ""
+
+    def fresh(self, n: int) -> Array:
+        """Return the next points of the low-discrepancy sequence."""
+        self.drawn += n
+        return low_discrepancy.even_points(n, self.f.dimension, self.offset, self.drawn - n)
+
+    def start(self) -> tuple[Array, float]:
+        """Fill the pool, climb to the largest value and return where and how large it is."""
+        points = np.vstack([low_discrepancy.landmarks(self.f.dimension), self.fresh(_POOL)])
+        values = self.f(points)
+        if not values.any():
+            more = self.fresh(min(2**17, self.f.left // 4))
+            points, values = np.vstack([points, more]), np.concatenate([values, self.f(more)])
+        if not values.any():
+            return points[0], 0.0
+        if len(points) > 2**13:
+            keep = np.argsort(-np.abs(values), kind="stable")[: 2**12]
+            points, values = points[keep], values[keep]
+        for _ in range(_CLIMBS):
+            before = float(np.abs(values).max())
+            starts = low_discrepancy.peaks(points, values, 3)
+            _, _, tried, found = low_discrepancy.climb(self.f, points[starts], values[starts], self.rng, 2)
+            near = low_discrepancy.cloud(points[starts[:1]], 64, self.rng)
+            points, values = np.vstack([points, tried, near]), np.concatenate([values, found, self.f(near)])
+            if np.abs(values).max() <= 1.05 * before:
+                break
+        self.cross.add_tests(points, values)
+        top = int(np.abs(values).argmax())
+        return points[top], float(values[top])
+
+    def grow(self) -> None:
+        """Raise ranks until the pool is approximated, or nothing helps."""
+        futile = 0
+        tried: set[int] = set()
+        while True:
+            if self.cross.unresolved and max(self.cross.core.shape) >= _UNRESOLVED_RANK:
+                return
+            residuals = np.abs(self.cross.residuals(100 * self.cross.target))
+            residuals[list(tried)] = 0
+            worst = int(residuals.argmax())
+            if residuals[worst] <= self.cross.target:
+                return
+            if not self.cross.grow(self.cross.points[worst], self.cross.values[worst]):
+                tried.add(worst)
+                futile += 1
+                if futile > 8:
+                    return
+
+    def rounds(self, tolerance: float) -> tuple[Expansion, float]:
+        """Grow and check in turn until the check finds nothing; return expansion and largest residual found."""
+        expansion, error = self.expansion()
+        try:
+            for _ in range(_ROUNDS):
+                self.grow()
+                expansion, error = self.expansion()
+                error = self.check(expansion)
+                if _SAFETY * error <= tolerance * self.f.largest or (
+                    self.cross.unresolved and error <= self.cross.target
+                ):
+                    break
+        except BudgetError as stop:
+            self.stopped = f"the evaluations ran out ({stop}); raise max_evaluations or the tolerance"
+            if self.stopped and error <= self.cross.target:  # the last check was cut short: nothing was verified
+                error = max(error, self.cross.target)
+            expansion, error = self.best(expansion, error)
+        return expansion, error
+
+    def best(self, expansion: Expansion, error: float) -> tuple[Expansion, float]:
+        """Return the present expansion, or the given one where that is better on the pool, and its error there."""
+        present, found = self.expansion()
+        given = self.largest(expansion, self.cross.points, self.cross.values)
+        return (present, max(found, min(error, given))) if found <= given else (expansion, max(given, error))
+
+    def reason(self, estimate: float, tolerance: float) -> str:
+        """Return why the tolerance was not reached, or nothing."""
+        if self.stopped:
+            return self.stopped
+        for mode, length in self.cross.unresolved.items():
+            what = "values carry noise" if length.noisy else f"coefficients fall only as degree^-{length.order:.1f}"
+            return (
+                f"mode {mode} is not resolved: its {what}, as at jumps, kinks or cusps inside of the domain;"
+                f" the error estimate is {estimate:.1e}"
+            )
+        if estimate > tolerance:
+            return f"ranks or rounding end at an error estimate of {estimate:.1e}, above the tolerance {tolerance:.1e}"
+        return ""
+
+    def expansion(self) -> tuple[Expansion, float]:
+        """Return the compressed expansion and its largest residual on the pool."""
+        plain = float(np.abs(self.cross.residuals()).max(initial=0.0))
+        tolerance = 0.1 * self.cross.target
+        for _ in range(6):
+            expansion = self.cross.expansion(tolerance)
+            error = self.largest(expansion, self.cross.points, self.cross.values)
+            if error <= max(1.3 * plain, 0.6 * self.cross.target):
+                break
+            tolerance /= 8
+        return expansion, error
+
+    def residual(self, expansion: Expansion, points: Array, values: Array) -> Array:
+        """Return value minus expansion at points of the reference box."""
+        return values - expansion.at([from_reference(points[:, k], i) for k, i in enumerate(expansion.domain)])
+
+    def largest(self, expansion: Expansion, points: Array, values: Array) -> float:
+        """Return the largest absolute residual."""
+        return float(np.abs(self.residual(expansion, points, values)).max(initial=0.0))
+
+    def centres(self, residual: Array) -> Array:
+        """Return where functions like to be difficult: corners, faces, the largest values and residuals."""
+        points, values = self.cross.points, self.cross.values
+        worst = low_discrepancy.peaks(points, residual, 3)
+        top = int(np.abs(values).argmax())
+        return np.vstack([low_discrepancy.landmarks(self.f.dimension)[:40], points[top], points[worst]])
+
+    def check(self, expansion: Expansion) -> float:
+        """Search adversarially for the largest residual; all points join the pool."""
+        before = self.residual(expansion, self.cross.points, self.cross.values)
+        centres = self.centres(before)
+        n = min(_TESTS, max(256, self.f.left // 4))
+        points = np.vstack([self.fresh(n // 2), low_discrepancy.cloud(centres, n // (2 * len(centres)), self.rng)])
+        values = self.f(points)
+        everything = np.vstack([points, self.cross.points])
+        rest = np.concatenate([self.residual(expansion, points, values), before])
+        starts = low_discrepancy.peaks(everything, rest, 6)
+        known: list[Array] = [values]
+
+        def residual_of(where: Array) -> Array:
+            got = self.f(where)
+            known.append(got)
+            return self.residual(expansion, where, got)
+
+        _, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
+        self.cross.add_tests(np.vstack([points, tried]), np.concatenate(known))
+        return max(float(np.abs(height).max()), float(np.abs(rest).max()))
+
+
+def approximate(
+    function: Function,
+    domain: Sequence[tuple[float, float]],
+    bases: Sequence[str],
+    tolerance: float,
+    max_evaluations: int,
+    seed: int = 0,
+) -> Approximation:
+    """Return an expansion of a vectorised function within ``tolerance`` of its largest value.
+
+    Parameters
+    ----------
+    function
+        Takes one coordinate array a mode, returns an array of their shape.
+    domain
+        Per mode (low, high).
+    bases
+        Per mode ``"chebyshev"`` or ``"fourier"``.
+    tolerance
+        Accepted largest error relative to the largest absolute value.
+    max_evaluations
+        Most points at which the function is called.
+    seed
+        Seed of the test points.
+    """
+    f = CountedFunction(function, domain, max_evaluations)
+    run = _Run(f, bases, tolerance, seed)
+    try:
+        x, value = run.start()
+        if value == 0:
+            tried = f"f is zero at all {f.count} points that were tried"
+            return _zero(run, domain, bases, f"{tried}: it is zero, or lives on a tiny part of the domain")
+        if not run.cross.grow(x, value):
+            return _zero(run, domain, bases, "f lives on a part of the domain that is too small for any grid")
+    except BudgetError as stop:
+        raise ValueError(f"max_evaluations is too small to begin with: {stop}; give more") from stop
+    expansion, error = run.rounds(tolerance)
+    safety = _SAFETY * 4 if run.cross.unresolved else _SAFETY  # round a cusp the search is furthest from the worst
+    estimate = max(safety * error, _FLOOR * f.largest) / f.largest
+    message = run.reason(estimate, tolerance)
+    return Approximation(expansion, f.largest, estimate, not message, f.count, message)
+
+
+def _zero(run: _Run, domain: Sequence[tuple[float, float]], bases: Sequence[str], message: str) -> Approximation:
+    """Return the zero function, unconverged: what is zero wherever one looks may be a spike elsewhere."""
+    ends = tuple((float(low), float(high)) for low, high in domain)
+    columns = tuple(np.ones((1, 1)) for _ in bases)
+    nothing = Expansion(np.zeros((1,) * len(bases)), columns, ends, tuple(bases))
+    message = (
+        f"f is zero at all {run.f.count} points that were tried: it is zero, or lives on a tiny part of the domain"
+    )
+    return Approximation(nothing, 0.0, np.inf, False, run.f.count, message)

@@ -1,0 +1,235 @@
+"""Non-negative CP decomposition of a dense tensor, with missing entries."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from polyadic.kernels import alternating_cp as engine
+from polyadic.kernels.cp_form import canonical
+
+Array = NDArray[np.floating]
+
+_BLOCK = 2**18  # entries of a block: 1 MiB of single precision, which stays in the cache for both products
+_DOUBLE_BELOW = 3e-3  # relative error from which single precision no longer resolves the residual
+
+
+class CP(NamedTuple):
+    """A CP model: ``weights[r]`` times the outer product of the columns ``r`` of the factors, summed.
+
+    Attributes
+    ----------
+    weights
+        Shape ``(R,)``, descending, in the unit of the tensor.
+    factors
+        One ``(n, R)`` array a mode, unit-norm columns.
+    relative_error
+        Norm of the residual over that of the tensor, both over the observed entries, after each accepted pass.
+    converged
+        Whether the error settled within the iterations allowed.
+    iterations
+        Passes over the tensor.
+    frames
+        Input frame of each row of the time factor, where the tensor was made from traces.
+    stability
+        Mean similarity of each component to its partners in the other starts, where there were several.
+    similarity
+        Mean similarity of the components to those of each start, best start first.
+    """
+
+    weights: Array
+    factors: tuple[Array, ...]
+    relative_error: Array
+    converged: bool
+    iterations: int
+    frames: NDArray[np.int64] | None = None
+    stability: Array | None = None
+    similarity: Array | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseRows:
+    """A stored tensor, its longest mode first, as blocks of rows."""
+
+    matrix: Array
+    shape: tuple[int, ...]
+    missing: engine.Missing | None
+
+    @property
+    def chunks(self) -> Sequence[slice]:
+        """One chunk: a stored tensor is walked through in order."""
+        return (slice(0, self.shape[0]),)
+
+    def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of rows that fit the cache."""
+        where = self.chunks[chunk]
+        step = max(16, _BLOCK // max(self.matrix.shape[1], 1))
+        for start in range(where.start, where.stop, step):
+            block = slice(start, min(start + step, where.stop))
+            yield block, self.matrix[block]
+
+
+def nonnegative_cp(
+    tensor: ArrayLike,
+    rank: int,
+    mask: ArrayLike | None = None,
+    start: Sequence[ArrayLike] | None = None,
+    tolerance: float = 1e-6,
+    max_iterations: int = 500,
+    starts: int = 1,
+    seed: int = 0,
+) -> CP:
+    r"""Return a non-negative CP decomposition of a dense tensor.
+
+    Minimises :math:`\sum_{\text{observed}} (X - \sum_r w_r\, a_r \circ b_r \circ \dots)^2` over non-negative factors by
+    hierarchical alternating least squares with extrapolation and restart: the error never rises. Each iteration passes
+    over the tensor once.
+
+    Parameters
+    ----------
+    tensor
+        Order at least 2; any real dtype. Entries that are not observed may hold anything.
+    rank
+        Number of components.
+    mask
+        True where the tensor is observed, of a shape that broadcasts to the tensor's; None: NaN entries are missing.
+        Missing fibres (a mask that does not depend on the longest mode) cost nothing extra.
+    start
+        One non-negative ``(n, rank)`` array a mode; None: drawn at random.
+    tolerance
+        Ends when the relative error falls by less than this share of it per iteration, twice in a row.
+    max_iterations
+        Most passes over the tensor.
+    starts
+        Number of starts, of which the best is returned; they share every pass. With ``start``, the others are random.
+    seed
+        Of the random starts.
+
+    Returns
+    -------
+    CP
+        Canonical: unit-norm columns, weights descending.
+
+    Raises
+    ------
+    ValueError
+        For a tensor of order below 2 or with observed entries that are not finite, a rank below 1, and masks or starts
+        of another shape.
+
+    Notes
+    -----
+    ``4 n R`` flops a pass for ``n`` entries; the tensor is kept once more in single precision, and in double
+    precision only when the residual is so small that it matters. General masks cost ``4 n R^2`` more a pass.
+    A. Cichocki and A.-H. Phan, IEICE Trans. E92-A (2009) 708; A. Ang and N. Gillis, Neural Computation 31 (2019) 417.
+
+    Examples
+    --------
+    >>> a, b, c = (np.random.default_rng(i).random((n, 2)) for i, n in enumerate((9, 8, 7)))
+    >>> cp = nonnegative_cp(np.einsum("ir,jr,kr->ijk", a, b, c), rank=2)
+    >>> bool(cp.relative_error[-1] < 1e-3)
+    True
+    """
+    values = np.asarray(tensor)
+    check(values, rank, start)
+    observed = observation_mask(values, mask)
+    longest = int(np.argmax(values.shape))
+    order = [longest, *(q for q in range(values.ndim) if q != longest)]
+    missing = None if observed is None else _missing(observed.transpose(order))
+    double = _rows(values, observed, order, missing, np.float64)
+    inner = [
+        starting_factors(values.shape, order[1:], rank, start if n == 0 else None, [seed, n]) for n in range(starts)
+    ]
+    best, norm, history, passes = _solve(double, inner, tolerance, max_iterations)
+    weights, unit = canonical(np.ones(rank), [best.first, *best.inner])
+    factors = tuple(unit[order.index(q)] for q in range(values.ndim))
+    error = np.sqrt(np.maximum(history, 0) / norm) if norm > 0 else np.zeros(1)
+    return CP(weights, factors, error, best.converged, passes)
+
+
+def _solve(
+    double: DenseRows, inner: list[list[Array]], tolerance: float, max_iterations: int
+) -> tuple[engine.Fit, float, list[float], int]:
+    """Fit in single precision, and go on in double precision where the residual is small."""
+    single = dataclasses.replace(double, matrix=double.matrix.astype(np.float32, order="C"))
+    fits, norm = engine.fit(single, inner, tolerance=tolerance, max_iterations=max_iterations, watch=_resolve)
+    best = min(fits, key=lambda one: one.errors[-1])
+    passes = max(one.passes for one in fits)
+    history = best.errors
+    left = max_iterations - passes
+    if norm > 0 and best.errors[-1] < _DOUBLE_BELOW**2 * norm and left > 0:
+        (best,), norm = engine.fit(double, [best.inner], tolerance=tolerance, max_iterations=left)
+        passes += best.passes
+        history = [value for value in history if value > best.errors[0]] + best.errors
+    return best, norm, history, passes
+
+
+def _resolve(_: int, fits: list[engine.Fit]) -> None:
+    """End a fit in single precision once its error is below what single precision resolves."""
+    for one in fits:
+        one.converged = one.converged or one.errors[-1] < (_DOUBLE_BELOW / 2) ** 2 * max(one.errors[0], 1e-300)
+
+
+def check(values: NDArray[np.generic], rank: int, start: Sequence[ArrayLike] | None) -> None:
+    """Raise `ValueError` for arguments that no decomposition could be made from."""
+    if values.ndim < 2:
+        raise ValueError(f"tensor must have at least 2 modes, found shape {values.shape}")
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, found {rank}")
+    if start is None:
+        return
+    shapes = [np.shape(factor) for factor in start]
+    wanted = [(size, rank) for size in values.shape]
+    if shapes != wanted:
+        raise ValueError(f"start must have factors of shapes {wanted}, found {shapes}")
+    if any(np.min(factor, initial=0) < 0 for factor in start):
+        raise ValueError("start must be non-negative, found negative entries")
+
+
+def observation_mask(values: NDArray[np.generic], mask: ArrayLike | None) -> NDArray[np.bool_] | None:
+    """Return where the tensor is observed, or None if everywhere."""
+    finite = np.isfinite(values)
+    if mask is None:
+        if np.isinf(values).any():
+            raise ValueError("tensor must be finite where it is observed, found infinite entries")
+        return None if finite.all() else finite
+    given = np.asarray(mask)
+    try:
+        observed = np.broadcast_to(given, values.shape)
+    except ValueError:
+        raise ValueError(f"mask must broadcast to the tensor's shape {values.shape}, found {given.shape}") from None
+    if observed.dtype != bool:
+        raise ValueError(f"mask must be boolean, True where the tensor is observed, found dtype {observed.dtype}")
+    if not finite[observed].all():
+        raise ValueError("tensor must be finite where it is observed, found NaN or infinite entries; mask them")
+    return None if observed.all() else observed
+
+
+def _missing(observed: NDArray[np.bool_]) -> engine.Missing:
+    """Return the patterns of missing entries: one if it is the same for all rows, else one a row."""
+    if (observed == observed[:1]).all():
+        return engine.Missing.of(np.zeros(1, np.int64), observed[:1])
+    return engine.Missing.of(np.arange(len(observed), dtype=np.int64), observed)
+
+
+def _rows(
+    values: NDArray[np.generic],
+    observed: NDArray[np.bool_] | None,
+    order: list[int],
+    missing: engine.Missing | None,
+    dtype: type[np.float64],
+) -> DenseRows:
+    filled = values if observed is None else np.where(observed, values, 0)
+    moved = filled.transpose(order)
+    return DenseRows(moved.astype(dtype, copy=False).reshape(len(moved), -1), moved.shape, missing)
+
+
+def starting_factors(
+    shape: tuple[int, ...], modes: list[int], rank: int, start: Sequence[ArrayLike] | None, seed: list[int]
+) -> list[Array]:
+    """Return the given inner factors, or uniform random ones."""
+    if start is not None:
+        return [np.array(start[mode], float) for mode in modes]
+    rng = np.random.default_rng(seed)
+    return [rng.random((shape[mode], rank)) for mode in modes]

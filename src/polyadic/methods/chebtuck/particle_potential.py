@@ -1,0 +1,367 @@
+"""The electrostatic potential of point charges: a Chebyshev-Tucker long range and a sum over neighbours."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from polyadic.kernels import direct_sum, long_range_free, long_range_periodic, neighbour_sum, potential_units
+from polyadic.kernels.cells import Cells, cells
+from polyadic.kernels.coulomb_splitting import Splitting
+from polyadic.kernels.splitting_choice import Charges, choose
+from polyadic.kernels.tucker_expansion import Expansion
+from polyadic.kernels.tucker_reader import Reader, reader
+from polyadic.methods.chebtuck.model import ChebyshevTucker
+
+Array = NDArray[np.float64]
+
+_PROBES = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class ParticlePotential:
+    r"""The potential :math:`\phi(x) = \sum_j q_j / |x - x_j|`, in free space or over a periodic cell.
+
+    At a particle it is infinite; `energy`, `forces` and `at_particles` leave out the particle's own term.
+
+    Attributes
+    ----------
+    long
+        The long range, in the potential's unit. Its coordinates are those of space, or fractional ones in a cell that
+        is not a box along the axes (``cell`` not diagonal).
+    splitting
+        What is long and what is short range; ``splitting.cutoff`` in units of length.
+    positions, charges
+        As given, shapes (n, 3) and (n,); positions of a periodic cell wrapped into it.
+    box
+        Lowest and highest corner of the region of ``long``. Outside, free space only, the sum is direct.
+    cell
+        Lattice vectors as rows, or None.
+    unit, factor
+        The unit of the potential, and what takes charge/length to it, the relative permittivity included.
+    scale
+        Root mean square of the potential at probe points; of a cell, the root mean square charge over the mean spacing.
+        Tolerances are relative to it. In the potential's unit.
+    """
+
+    long: ChebyshevTucker
+    splitting: Splitting
+    positions: Array
+    charges: Array
+    box: tuple[Array, Array]
+    cell: Array | None
+    unit: str
+    factor: float
+    scale: float
+    tolerance: float
+
+    @property
+    def net_charge(self) -> float:
+        """The sum of the charges; in a periodic cell a uniform background neutralises it."""
+        return float(self.charges.sum())
+
+    def __call__(self, points: ArrayLike) -> Array:
+        """Return the potential at points (..., 3), in the potential's unit; infinite at a particle."""
+        return self._at(points, gradient=False)
+
+    def gradient(self, points: ArrayLike) -> Array:
+        """Return the gradient at points (..., 3), in the potential's unit per length; minus the field."""
+        return self._at(points, gradient=True)
+
+    def _at(self, points: ArrayLike, *, gradient: bool) -> Array:
+        x = np.asarray(points, np.float64)
+        if x.ndim == 0 or x.shape[-1] != 3 or not np.isfinite(x).all():
+            raise ValueError(f"points must be finite, of shape (..., 3), found shape {x.shape}")
+        flat = np.ascontiguousarray(x.reshape(-1, 3))
+        inside = self._inside(flat)
+        out = np.empty((len(flat), 3) if gradient else len(flat))
+        values = self._evaluate(flat[inside], gradient=gradient, own=False)
+        out[inside] = values[1] if gradient else values[0]
+        if not inside.all():
+            direct = direct_sum.gradient if gradient else direct_sum.potential
+            out[~inside] = self.factor * direct(flat[~inside], self.positions, self.charges)
+        return out.reshape(x.shape if gradient else x.shape[:-1])
+
+    def _inside(self, points: Array) -> NDArray[np.bool_]:
+        if self.cell is not None:
+            return np.ones(len(points), bool)
+        return np.asarray(np.all((points >= self.box[0]) & (points <= self.box[1]), axis=1))
+
+    def _evaluate(self, points: Array, *, gradient: bool, own: bool) -> tuple[Array, Array]:
+        """Return potential and gradient at points of the region, in the potential's unit."""
+        particles, charges = self._neighbours
+        if self.cell is None:
+            values, slopes = self._reader(points, gradient)
+            near = points
+        else:
+            fractional = points @ np.linalg.inv(self.cell)
+            fractional -= np.floor(fractional)
+            values, slopes = self._reader(fractional, gradient)
+            slopes = slopes @ np.linalg.inv(self.cell).T
+            near = fractional @ self.cell
+        short, short_slopes = neighbour_sum.at_points(
+            near, particles, charges, self.splitting, gradient=gradient, own=own
+        )
+        return values + self.factor * short, slopes + self.factor * short_slopes
+
+    @functools.cached_property
+    def _neighbours(self) -> tuple[Cells, Array]:
+        positions, charges = self.positions, self.charges
+        if self.cell is not None:
+            fractional = positions @ np.linalg.inv(self.cell)
+            fractional = fractional - np.floor(fractional)
+            positions, charges = long_range_periodic.images(fractional, charges, self.cell, self.splitting.cutoff)
+        held = cells(positions, self.splitting.cutoff / 2)
+        return held, charges[held.order]
+
+    @functools.cached_property
+    def _reader(self) -> Reader:
+        """The long range on a grid: fractional coordinates in a cell."""
+        if self.cell is None:
+            low, high = self.box
+            step = np.full(3, np.pi / (2 * self.splitting.band))
+        else:
+            low, high = np.zeros(3), np.ones(3)
+            step = 1.0 / (4.0 * (long_range_periodic.harmonics(self.cell, self.splitting.band) + 1))
+        tolerance = max(self.tolerance / 10, 1e-14)
+        expansion, factors = self.long.expansion, []
+        for d in range(3):
+            x = np.linspace(low[d], high[d], 3 * int((high[d] - low[d]) / step[d]) + 9)
+            ends = expansion.domain[d]
+            t = x if self.cell is None else ends[0] + x * (ends[1] - ends[0])
+            factors.append((x, expansion.factor(d, t)))
+        return reader(expansion.core, factors, (low, high), step, tolerance)
+
+    def on_grid(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Array:
+        """Return the potential on the tensor product of three coordinate arrays, shape (nx, ny, nz).
+
+        Uniform axes inside the region are fast: mode products for the long range, and each particle adds its short
+        range to the grid points it reaches. Other axes are taken as points.
+        """
+        axes = [np.atleast_1d(np.asarray(a, np.float64)) for a in (x, y, z)]
+        if not self._fast(axes):
+            mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+            return self(mesh)
+        particles, charges = self._neighbours
+        out = self.long.on_grid(*axes)
+        step = np.array([a[1] - a[0] for a in axes])
+        origin = np.array([a[0] for a in axes])
+        out = np.ascontiguousarray(out)
+        neighbour_sum.add_to_grid(out, origin, step, particles, self.factor * charges, self.splitting)
+        return out
+
+    def _fast(self, axes: list[Array]) -> bool:
+        ends = self.box if self.cell is None else (np.zeros(3), np.diagonal(self.cell))
+        if self.cell is not None and not _is_diagonal(self.cell):
+            return False
+        for d, a in enumerate(axes):
+            if a.size < 2 or a[0] < ends[0][d] or a[-1] > ends[1][d] or a[1] <= a[0]:
+                return False
+            if np.abs(np.diff(a) - (a[-1] - a[0]) / (a.size - 1)).max() > 1e-9 * (a[1] - a[0]):
+                return False
+        return True
+
+    def at_particles(self) -> Array:
+        """Return the potential at every particle without its own term, shape (n,); images of it count."""
+        self._refuse_coincident("the potential at the particles")
+        values, _ = self._evaluate(self.positions, gradient=False, own=True)
+        return values - self.factor * self.charges * float(self.splitting.long(np.array(0.0)))
+
+    def energy(self) -> float:
+        """Return half the sum of charge times potential, own terms left out; in the unit of charge x potential.
+
+        In a periodic cell it is the energy a cell, with conducting surroundings and a uniform neutralising background.
+
+        Raises
+        ------
+        ValueError
+            If two particles lie at one place.
+        """
+        return 0.5 * float(self.charges @ self.at_particles())
+
+    def forces(self) -> Array:
+        """Return the force on every particle, shape (n, 3), in the unit of energy per length."""
+        self._refuse_coincident("the forces")
+        _, slopes = self._evaluate(self.positions, gradient=True, own=True)
+        return -self.charges[:, None] * slopes
+
+    @functools.cached_property
+    def _coincident(self) -> tuple[int, int] | None:
+        order = np.lexsort(self.positions.T)
+        same = np.flatnonzero(np.all(np.diff(self.positions[order], axis=0) == 0, axis=1))
+        return (int(order[same[0]]), int(order[same[0] + 1])) if same.size else None
+
+    def _refuse_coincident(self, what: str) -> None:
+        if self._coincident is not None:
+            first, second = sorted(self._coincident)
+            raise ValueError(f"positions {first} and {second} are the same, so {what} would be infinite; merge the two")
+
+
+def particle_potential(
+    positions: ArrayLike,
+    charges: ArrayLike,
+    tolerance: float = 1e-6,
+    splitting: float | Splitting | None = None,
+    cell: ArrayLike | None = None,
+    pbc: Any = None,
+    unit: str = "e/A",
+    relative_permittivity: float = 1.0,
+    *,
+    temperature: float = 298.15,
+    box: tuple[ArrayLike, ArrayLike] | None = None,
+    points: int | None = None,
+) -> ParticlePotential:
+    """Return the electrostatic potential of point charges in a uniform dielectric.
+
+    Parameters
+    ----------
+    positions
+        Shape (n, 3), in Angstrom (any length with ``unit="e/A"``).
+    charges
+        Shape (n,), in e.
+    tolerance
+        Error of the potential relative to its root mean square over the region (`ParticlePotential.scale`), in
+        [1e-12, 1e-1].
+    splitting
+        None: chosen by cost. A number: mu in 1/length, long range erf(mu r)/r. Or a splitting from
+        `polyadic.kernels.coulomb_splitting`.
+    cell
+        Lattice vectors as rows (3, 3), or three edge lengths: a periodic cell; None: free space.
+    pbc
+        None: periodic exactly where there is a cell; or true, false, for all axes alike.
+    unit
+        ``"e/A"``, ``"V"``, ``"kcal/mol/e"`` or ``"kT/e"``.
+    relative_permittivity
+        Of the uniform dielectric that surrounds the charges. This is no Poisson-Boltzmann: no solvent, no boundary.
+    temperature
+        In K, for ``"kT/e"``.
+    box
+        Lowest and highest corner of the region to represent in free space; default: all particles and 5 % more.
+    points
+        Number of points at which the potential will be evaluated, for the choice of the splitting; default: n.
+
+    Raises
+    ------
+    ValueError
+        For arrays of a wrong shape, values that are not finite, a singular cell, or a cell that is periodic along some
+        axes only.
+
+    Notes
+    -----
+    O(n) for the short range, and a few products of matrices on a grid of about one point a particle. Ewald (1921); the
+    prolate splitting is of Liang et al., arXiv 2505.09727.
+
+    Examples
+    --------
+    >>> salt = particle_potential([[0, 0, 0], [0.5, 0.5, 0.5]], [1, -1], 1e-9, cell=[1, 1, 1])  # caesium chloride
+    >>> round(-salt.energy() * 3**0.5 / 2, 7)
+    1.7626748
+    """
+    x, q = _checked(positions, charges)
+    lattice = _lattice(cell, pbc)
+    if not 1e-12 <= tolerance <= 0.1:
+        raise ValueError(f"tolerance must lie in [1e-12, 0.1], found {tolerance!r}")
+    if not (np.isfinite(relative_permittivity) and relative_permittivity > 0):
+        raise ValueError(f"relative_permittivity must be positive, found {relative_permittivity!r}")
+    factor = potential_units.factor(unit, temperature) / relative_permittivity
+    if lattice is not None and box is not None:
+        raise ValueError("box is of free space only: the region of a periodic potential is its cell")
+    if lattice is None:
+        region = _region(x, box)
+    else:
+        fractional = x @ np.linalg.inv(lattice)
+        x = (fractional - np.floor(fractional)) @ lattice
+        region = (lattice.min(axis=0), lattice.max(axis=0))
+    system = _system(x, q, region, lattice)
+    split = choose(system, tolerance, len(q) if points is None else points, splitting)
+    if lattice is None:
+        expansion = _free(x, q, region, (split, system, tolerance))
+    else:
+        expansion = _periodic(x, q, lattice, (split, system, tolerance))
+    long = ChebyshevTucker(expansion.scaled(factor), scale=system.scale * factor, names=("x", "y", "z"))
+    return ParticlePotential(long, split, x, q, region, lattice, unit, factor, system.scale * factor, tolerance)
+
+
+def _checked(positions: ArrayLike, charges: ArrayLike) -> tuple[Array, Array]:
+    x, q = np.array(positions, np.float64), np.array(charges, np.float64)
+    if x.ndim != 2 or x.shape[1] != 3 or len(x) == 0:
+        raise ValueError(f"positions must have shape (n, 3) with n >= 1, found {x.shape}")
+    if q.shape != (len(x),):
+        raise ValueError(f"charges must have shape ({len(x)},), one a position, found {q.shape}")
+    for name, values in (("positions", x), ("charges", q)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite, found {int((~np.isfinite(values)).sum())} values that are not")
+    return x, q
+
+
+def _lattice(cell: ArrayLike | None, pbc: Any) -> Array | None:
+    periodic = [cell is not None] if pbc is None else [bool(p) for p in np.atleast_1d(pbc)]
+    if len(set(periodic)) > 1:
+        raise ValueError(f"pbc must be true or false along all axes alike, found {periodic}; slabs are not supported")
+    if not periodic[0]:
+        return None
+    if cell is None:
+        raise ValueError("cell is missing: pbc is true, give the lattice vectors")
+    lattice = np.asarray(cell, np.float64)
+    lattice = np.diag(lattice) if lattice.shape == (3,) else lattice
+    if lattice.shape != (3, 3) or not np.isfinite(lattice).all() or abs(np.linalg.det(lattice)) < 1e-300:
+        raise ValueError(f"cell must be three lengths or three independent lattice vectors as rows, found {cell!r}")
+    return lattice
+
+
+def _is_diagonal(cell: Array) -> bool:
+    return bool((cell == np.diag(np.diagonal(cell))).all() and (np.diagonal(cell) > 0).all())
+
+
+def _region(x: Array, box: tuple[ArrayLike, ArrayLike] | None) -> tuple[Array, Array]:
+    low, high = x.min(axis=0), x.max(axis=0)
+    if box is None:
+        span = float((high - low).max()) or 1.0
+        return low - 0.025 * span, high + 0.025 * span
+    wanted = [np.asarray(corner, np.float64) for corner in box]
+    if wanted[0].shape != (3,) or wanted[1].shape != (3,) or not (wanted[0] < wanted[1]).all():
+        raise ValueError(f"box must be two corners of three numbers, the lower one first, found {box!r}")
+    return np.minimum(low, wanted[0]), np.maximum(high, wanted[1])
+
+
+def _system(x: Array, q: Array, region: tuple[Array, Array], cell: Array | None) -> Charges:
+    """Return the particles in a few numbers; the scale is a root mean square over probes that keep off the charges."""
+    charge = max(float(np.sqrt(np.mean(q * q))), 1e-300)
+    if cell is not None:
+        volume = abs(float(np.linalg.det(cell)))
+        spacing = (volume / len(q)) ** (1 / 3)
+        return Charges(len(q), charge, np.linalg.norm(cell, axis=1), volume, charge / spacing, True)
+    lengths = region[1] - region[0]
+    volume = float(np.prod(lengths))
+    spacing = (volume / len(q)) ** (1 / 3)
+    probes = region[0] + np.random.default_rng(0).random((_PROBES, 3)) * lengths
+    values = np.sort(np.abs(direct_sum.potential(probes, x, q)))[: _PROBES * 3 // 4]  # without those near a charge
+    scale = max(float(np.sqrt(np.mean(values**2))), 1e-3 * charge / spacing)
+    return Charges(len(q), charge, lengths, volume, scale, False)
+
+
+def _free(x: Array, q: Array, region: tuple[Array, Array], how: tuple[Splitting, Charges, float]) -> Expansion:
+    split, system, tolerance = how
+    held = cells(x, max(split.cutoff / 2, float(system.lengths.max()) / 60))
+    kernel = min(system.kernel_tolerance(split.cutoff, tolerance), tolerance)
+    limits = (kernel, tolerance * system.scale / 3)
+    core, coefficients = long_range_free.build(held.points, q[held.order], region, split, limits)
+    domain = tuple((float(a), float(b)) for a, b in zip(*region, strict=True))
+    return Expansion(core, tuple(coefficients), domain, ("chebyshev",) * 3).compressed(limits[1])
+
+
+def _periodic(x: Array, q: Array, cell: Array, how: tuple[Splitting, Charges, float]) -> Expansion:
+    split, system, tolerance = how
+    fractional = x @ np.linalg.inv(cell)
+    fractional -= np.floor(fractional)
+    fractional[fractional >= 1.0] = 0.0
+    held = cells(fractional, 1 / 60)
+    kernel = min(system.kernel_tolerance(split.cutoff, tolerance), tolerance)
+    tensor = long_range_periodic.build(held.points, q[held.order], cell, split, kernel)
+    tensor[0, 0, 0] = -q.sum() * split.background / system.volume
+    eye = tuple(np.eye(n) for n in tensor.shape)
+    ends = np.diagonal(cell) if _is_diagonal(cell) else np.ones(3)
+    domain = tuple((0.0, float(end)) for end in ends)
+    return Expansion(tensor, eye, domain, ("fourier",) * 3).compressed(tolerance * system.scale / 3)

@@ -1,0 +1,137 @@
+"""Communities of a weighted graph, from an array: the facade behind `polyadic.communities`."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MODELS = ("auto", "blocks", "mixing", "louvain", "leiden")
+
+
+@dataclasses.dataclass(frozen=True)
+class Communities:
+    """Communities of the nodes of one graph.
+
+    Attributes
+    ----------
+    membership
+        (n,) label of every node at the level that the model picks; 0 is the largest community.
+    levels
+        (levels, n) labels of the nodes, ``levels[0]`` is ``membership``, the last level is one block.
+    description_length
+        Length of the description of the whole graph by the model, in bits (weights as densities).
+    model
+        What was chosen: topology and weights.
+    one_block
+        Description length of the best model without communities, in bits.
+    """
+
+    membership: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    description_length: float
+    model: str
+    one_block: float
+
+
+def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Communities:
+    """Return the communities of a weighted undirected graph, chosen by description length.
+
+    Parameters
+    ----------
+    weights
+        (n, n) symmetric, non-negative; exact zeros are absent edges, the diagonal is ignored. Dense matrices are fine.
+    model
+        ``"auto"`` compares all statistical models; ``"blocks"`` only nested stochastic block models (degree-corrected
+        or
+        not; exponential, log-normal, or log-normal and cube-root weights relative to node effects); ``"mixing"`` only
+        the
+        constant-mixing model; ``"louvain"`` and ``"leiden"`` are fast modularity heuristics without a test of
+        structure.
+    seed
+        Seed of the search: equal input and seed give equal output.
+
+    Returns
+    -------
+    `Communities`; one block where several do not pay for their description.
+
+    Raises
+    ------
+    ValueError
+        For an unknown model, or weights that are not square, symmetric, finite and non-negative.
+
+    Notes
+    -----
+    About two CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. See Peixoto, Phys.
+    Rev. E 95, 012317 (2017) and Phys. Rev. E 97, 012306 (2018) for nested weighted block models; the
+    constant-mixing model is ours.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> truth = np.repeat([0, 1], 20)
+    >>> mean = np.where(truth[:, None] == truth, 4.0, 1.0)
+    >>> w = np.triu(rng.gamma(3.0, mean), 1)
+    >>> found = communities(w + w.T)
+    >>> np.bincount(found.membership)
+    array([20, 20])
+    """
+    from polyadic.kernels import community_search, weighted_graph
+
+    if model not in MODELS:
+        raise ValueError(f"model must be one of {', '.join(MODELS)}, found {model!r}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a whole number >= 0, found {seed!r}")
+    graph = weighted_graph.from_matrix(np.asarray(weights, dtype=float))
+    if model in ("louvain", "leiden"):
+        return _modularity(graph, model, int(seed))
+    families = ("blocks", "mixing") if model == "auto" else (model,)
+    found, null = community_search.describe(graph, families, int(seed))
+    return _result(found.label, found.above, found.cost, found.model, null)
+
+
+def _result(label: Any, above: list[Any], cost: float, model: str, null: float) -> Communities:
+    membership = by_size(label)
+    levels = [membership]
+    current = label
+    for upper in above:
+        current = upper[current]
+        levels.append(by_size(current))
+    if levels[-1].max() > 0:
+        levels.append(np.zeros_like(membership))
+    bit = np.log(2)
+    return Communities(membership, np.stack(levels), float(cost / bit), model, float(null / bit))
+
+
+def by_size(label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return labels renumbered: the largest block first, ties by first member.
+
+    Examples
+    --------
+    >>> by_size(np.array([2, 0, 0, 1]))
+    array([1, 0, 0, 2])
+    """
+    _, first, inverse, count = np.unique(label, return_index=True, return_inverse=True, return_counts=True)
+    rank = np.empty(first.size, np.int64)
+    rank[np.lexsort((first, -count))] = np.arange(first.size)
+    return rank[inverse]
+
+
+def _modularity(graph: Any, model: str, seed: int) -> Communities:
+    """Return the communities of scikit-network's Louvain or Leiden, with their length under a block model."""
+    from scipy.sparse import csr_matrix
+    from sknetwork.clustering import Leiden, Louvain
+
+    from polyadic.kernels.block_model import BlockModel
+    from polyadic.kernels.community_search import degree_cost, simple_correction
+
+    n = graph.size
+    if graph.weight.size == 0:
+        return _result(np.zeros(n, np.int64), [], 0.0, model, 0.0)
+    matrix = csr_matrix((graph.weight[graph.edge], graph.ends, graph.starts), shape=(n, n))
+    algorithm = Louvain(random_state=seed) if model == "louvain" else Leiden(random_state=seed)
+    label = np.unique(algorithm.fit_predict(matrix), return_inverse=True)[1].astype(np.int64)
+    blocks = BlockModel(graph, graph.weight, True, 1)
+    extra = degree_cost(graph) + simple_correction(graph)
+    one = blocks.cost(np.zeros(n, np.int64)) + extra
+    return _result(label, [], blocks.cost(label) + extra, f"{model}, modularity", one)

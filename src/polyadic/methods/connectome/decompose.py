@@ -1,0 +1,124 @@
+"""Decompose the affinities of all pairs of neurons over time into components.
+
+``python -m polyadic.methods.connectome.decompose --traces a.nc --config '{"rank": 3}' --out cp.nc``
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from polyadic.core import progress
+from polyadic.core.config import setting
+from polyadic.core.stage import stage
+from polyadic.kinds import cp_factors
+from polyadic.kinds import traces as kind
+
+if TYPE_CHECKING:
+    from polyadic.kernels.nonnegative_cp import CP
+
+KERNELS = ("auto", "rises", "changes", "product", "gaussian", "correlation")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecomposeConfig:
+    """Settings of the affinities and of their decomposition."""
+
+    rank: int = setting(3, "number of components, at least 1")
+    kernel: Literal["auto", "rises", "changes", "product", "gaussian", "correlation"] = setting(
+        "auto",
+        "affinity of two neurons; auto: rises for spiking indicators, changes for graded signals (z-score, BOLD)",
+    )
+    smoothing: float = setting(0.0, "standard deviation of the time window in s; 0: 1.5 s, at least three frames")
+    alignment: Literal["auto", "shared", "per_animal"] = setting(
+        "auto", "one time course for all animals, which needs a common clock, or one each; auto: by the clock"
+    )
+    starts: int = setting(8, "random starts, which share every pass over the data, at least 1")
+    tolerance: float = setting(1e-4, "ends when a pass lowers the error by less than this share of it, twice")
+    max_iterations: int = setting(200, "most passes over the data, at least 1")
+    seed: int = setting(0, "seed of the starts")
+
+    def __post_init__(self) -> None:
+        """Refuse what no data could be decomposed with."""
+        for name in ("rank", "starts", "max_iterations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if self.smoothing < 0 or self.tolerance < 0:
+            raise ValueError(f"smoothing and tolerance must not be negative, found {self.smoothing}, {self.tolerance}")
+
+
+@stage(name="connectome.decompose", config=DecomposeConfig, traces=kind.SCHEMA, output=cp_factors.SCHEMA)
+def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
+    """Decompose the affinities of all pairs of neurons over time into non-negative components."""
+    from polyadic.methods.connectome.api import dynamic_affinity_cp
+
+    alignment = aligned(cfg.alignment, traces)
+    kernel = chosen_kernel(cfg.kernel, traces)
+    model = dynamic_affinity_cp(
+        traces["fluorescence"].to_numpy(),
+        cfg.rank,
+        float(traces["sampling_rate"]),
+        kernel=kernel,
+        smoothing=cfg.smoothing or "auto",
+        alignment=alignment,
+        starts=cfg.starts,
+        seed=cfg.seed,
+        tolerance=cfg.tolerance,
+        max_iterations=cfg.max_iterations,
+    )
+    progress.log(f"relative error {model.relative_error[-1]:.4f} after {model.iterations} passes")
+    if not model.converged:
+        progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
+    out = to_dataset(model, traces)
+    out.attrs |= {"kernel": kernel, "alignment": alignment}
+    return out
+
+
+def aligned(wanted: str, traces: xr.Dataset) -> Literal["shared", "per_animal"]:
+    """Return whether animals share their time courses, or raise `ValueError` where they cannot."""
+    shared = kind.has_shared_clock(traces)
+    if wanted == "shared" and not shared:
+        raise ValueError(
+            "alignment 'shared' needs a common stimulus clock, but the traces have clock 'per_animal';"
+            " use alignment: per_animal, or say clock: shared where the data are read"
+        )
+    return "per_animal" if wanted == "per_animal" or not shared else "shared"
+
+
+def chosen_kernel(wanted: str, traces: xr.Dataset) -> str:
+    """Return the affinity: for ``auto`` the one that suits the type of the signal."""
+    graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
+    return ("changes" if graded else "rises") if wanted == "auto" else wanted
+
+
+def to_dataset(model: "CP", traces: xr.Dataset) -> xr.Dataset:
+    """Return a model of (time, animal, pair) as kind `cp_factors`."""
+    frames = np.arange(0) if model.frames is None else model.frames
+    first, second = np.triu_indices(traces.sizes["neuron"], 1)
+    coords: dict[str, Any] = {
+        "time": ("time", traces["time"].to_numpy()[frames], dict(traces["time"].attrs)),
+        "animal": ("animal", traces["animal"].to_numpy().astype(str), {"long_name": "animal"}),
+        "neuron": ("neuron", traces["neuron"].to_numpy().astype(str), {"long_name": "neuron"}),
+        "neuron_first": ("pair", first, {"units": "1", "long_name": "position of the first neuron of the pair"}),
+        "neuron_second": ("pair", second, {"units": "1", "long_name": "position of the second neuron of the pair"}),
+        "frame": ("time", frames, {"units": "1", "long_name": "frame of the traces"}),
+    }
+    out = cp_factors.dataset(
+        model.weights,
+        dict(zip(("time", "animal", "pair"), model.factors, strict=True)),
+        units="1",
+        coords=coords,
+        nonnegative=True,
+        relative_error=model.relative_error,
+    )
+    out["converged"] = cp_factors.flag(model.converged, "the error settled within the passes allowed")
+    label = {"units": "1", "long_name": "mean similarity of the component to its partners in the other starts"}
+    out["stability"] = ("component", np.clip(np.asarray(model.stability), 0, 1), label)
+    label = {"units": "1", "long_name": "mean similarity of the start's components to those kept, best start first"}
+    out["similarity"] = ("replicate", np.clip(np.asarray(model.similarity), 0, 1), label)
+    return out
+
+
+if __name__ == "__main__":
+    decompose.cli()

@@ -1,0 +1,83 @@
+"""Which components exceed those of surrogates, refitted with the same settings."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyadic.kernels import trace_surrogates
+from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, fill_gaps
+
+Array = NDArray[np.floating]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """Traces (animal, neuron, time) and how their affinities are made."""
+
+    traces: Array
+    sampling_rate: float
+    kernel: str
+    smoothing: float
+    per_animal: bool
+
+    def rows(self, traces: Array) -> AffinityRows:
+        """Return the affinities of traces."""
+        return affinity_rows(
+            traces,
+            self.sampling_rate,
+            kernel=self.kernel,
+            smoothing=self.smoothing,
+            per_animal=self.per_animal,
+        )
+
+
+def statistics(courses: Array, pairs: Array, window: int) -> tuple[Array, Array]:
+    """Return of every component how much its course changes slowly, and how uneven its pairs are.
+
+    Courses are ``(time, R)`` or ``(animal, time, R)``, pairs ``(pair, R)``. Courses are averaged over ``window`` rows;
+    both are standard deviations over means.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    course = courses[None] if courses.ndim == 2 else courses
+    slow = uniform_filter1d(course, max(1, window), axis=1)
+    change = (slow.std(axis=1) / np.maximum(slow.mean(axis=1), 1e-300)).mean(axis=0)
+    return change, pairs.std(axis=0) / np.maximum(pairs.mean(axis=0), 1e-300)
+
+
+def surrogates(recording: Recording, null: str, count: int, seed: int, block: float) -> Iterator[AffinityRows]:
+    """Yield the affinities of surrogates: ``blocks``, ``amplitude`` (of dynamics) or ``shifts`` (of synchrony)."""
+    filled, observed = fill_gaps(recording.traces)
+    rows = recording.rows(recording.traces)
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        if null == "blocks":
+            order = trace_surrogates.permuted_blocks(filled.shape[-1], round(block * recording.sampling_rate), rng)
+            yield dataclasses.replace(rows, parts=tuple(part[:, order] for part in rows.parts))
+        elif null == "shifts":
+            apart = (trace_surrogates.shifted_apart(part.swapaxes(1, 2), rng).swapaxes(1, 2) for part in rows.parts)
+            yield dataclasses.replace(rows, parts=tuple(np.ascontiguousarray(part) for part in apart))
+        else:
+            made = np.stack([trace_surrogates.amplitude_adjusted(animal, rng) for animal in filled])
+            made[~observed] = np.nan
+            yield recording.rows(made)
+
+
+def p_values(observed: Array, null: Array) -> Array:
+    """Return p-values of components against the greatest statistic of each surrogate, so over all components at once.
+
+    Examples
+    --------
+    >>> p_values(np.array([3.0, 0.0]), np.array([[1.0, 2.0], [0.5, 0.1], [1.0, 1.0]]))
+    array([0.25, 1.  ])
+    """
+    greatest = null.max(axis=1)
+    return np.asarray((1 + (greatest[None, :] >= observed[:, None]).sum(axis=1)) / (1 + len(greatest)))
+
+
+def refitted(rows: AffinityRows, rank: int, seed: int) -> tuple[Array, Array]:
+    """Return courses and pairs of the better of two starts."""
+    model = decompose(rows, rank, starts=2, seed=seed, tolerance=1e-3, max_iterations=50)[0]
+    return model.factors[0], model.factors[2]

@@ -1,0 +1,81 @@
+"""Say which components exceed surrogates without dynamics, and which exceed surrogates without synchrony."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from polyadic.core import progress
+from polyadic.core.config import setting
+from polyadic.core.stage import stage
+from polyadic.kinds import cp_factors
+from polyadic.kinds import traces as kind
+
+
+@dataclasses.dataclass(frozen=True)
+class SurrogatesConfig:
+    """Settings of the tests."""
+
+    count: int = setting(39, "surrogates of each null model, at least 1; the smallest p-value is 1 / (count + 1)")
+    null: Literal["auto", "blocks", "amplitude"] = setting(
+        "auto",
+        "null of no dynamics. blocks: blocks of time in random order, for sparse signals; amplitude: multivariate"
+        " amplitude-adjusted surrogates; auto: amplitude for BOLD and z-scores, else blocks",
+    )
+    block: float = setting(6.0, "length of a block in s: longer than the decay, shorter than the dynamics looked for")
+    level: float = setting(0.05, "level of the tests over all components, in (0, 1)")
+    seed: int = setting(0, "seed of the surrogates")
+
+    def __post_init__(self) -> None:
+        """Refuse what no test could be made of."""
+        if self.count < 1 or self.block <= 0 or not 0 < self.level < 1:
+            raise ValueError("count must be at least 1, block positive and level in (0, 1)")
+
+
+@stage(
+    name="connectome.surrogates",
+    config=SurrogatesConfig,
+    traces=kind.SCHEMA,
+    factors=cp_factors.SCHEMA,
+    output=cp_factors.SCHEMA,
+)
+def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -> xr.Dataset:
+    """Say which components exceed those of surrogates that have no dynamics, or no synchrony.
+
+    Surrogates are decomposed as the data were; a component counts if its statistic exceeds the greatest of a
+    surrogate's components in all but a share ``level`` of them. Fit alone claims nothing.
+    """
+    from polyadic.methods.connectome.significance import Recording, p_values, refitted, statistics
+    from polyadic.methods.connectome.significance import surrogates as made
+
+    rate = float(traces["sampling_rate"])
+    recording = Recording(
+        traces["fluorescence"].to_numpy().astype(float),
+        rate,
+        str(factors.attrs.get("kernel", "rises")),
+        max(1.5, 3 / rate),
+        factors.attrs.get("alignment") == "per_animal",
+    )
+    rank = factors.sizes["component"]
+    rows = recording.rows(recording.traces)
+    window = round(2 * cfg.block * rate / rows.width)
+    observed = statistics(factors["factor_time"].to_numpy(), factors["factor_pair"].to_numpy(), window)
+    graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
+    dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
+    out = factors.load().copy()
+    for position, (name, null) in enumerate((("dynamics", dynamics), ("synchrony", "shifts"))):
+        drawn = made(recording, null, cfg.count, cfg.seed, cfg.block)
+        fits = (refitted(one, rank, cfg.seed) for one in progress.track(drawn, cfg.count))
+        found = p_values(observed[position], np.stack([statistics(*fit, window)[position] for fit in fits]))
+        label = {"units": "1", "long_name": f"p-value of {name} against surrogates ({null}), over all components"}
+        out[f"p_{name}"] = ("component", found, label)
+        exceeds = [str(component) for component in np.flatnonzero(found <= cfg.level)]
+        progress.log(f"components that exceed surrogates without {name}: {', '.join(exceeds) or 'none'}")
+        if not exceeds:
+            progress.warn(f"that is no evidence against {name}: the test is conservative")
+    return out
+
+
+if __name__ == "__main__":
+    surrogates.cli()

@@ -1,0 +1,80 @@
+"""Figures of kind `chebyshev_tucker`: decay of coefficients, singular values, factor functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from polyadic.kinds import chebyshev_tucker as kind
+from polyadic.plotting.style import COLOURS
+
+_FUNCTIONS = 4  # most factor functions drawn a mode
+
+
+def decay(ds: xr.Dataset) -> Figure:
+    """Return the size of the coefficients by degree, one panel a mode, weighted as they enter the function."""
+    figure, panels = _panels(kind.modes(ds))
+    for axes, mode, basis in zip(panels, kind.modes(ds), kind.bases(ds), strict=True):
+        size = np.abs(_weighted(ds, mode))
+        index = np.arange(len(size))
+        x = index if basis == "chebyshev" else (index + 1) // 2
+        axes.semilogy(x, np.maximum(size.max(axis=1), 1e-300), ".", markersize=2.5)
+        axes.axvline(x[-1], color=COLOURS[1], linewidth=0.8)
+        label = "degree" if basis == "chebyshev" else "harmonic"
+        axes.set(title=f"{mode}: to {label} {x[-1]}", xlabel=label, ylabel="largest coefficient")
+        _floor(axes, size)
+    return figure
+
+
+def singular_values(ds: xr.Dataset) -> Figure:
+    """Return the singular values of every mode, and the estimated error."""
+    figure = Figure(figsize=(4.6, 3.2))
+    axes = figure.subplots()
+    for mode in kind.modes(ds):
+        values = ds[f"singular_value_{mode}"].to_numpy()
+        axes.semilogy(np.arange(1, len(values) + 1), np.maximum(values, 1e-300), "o-", ms=3, lw=0.8, label=mode)
+    error = float(ds["error_estimate"]) * float(ds["scale"])
+    if error > 0:
+        axes.axhline(error, color=COLOURS[-1], linewidth=0.8, linestyle=":", label="estimated error")
+    units = ds["core"].attrs.get("units", "1")
+    axes.set(xlabel="rank", ylabel="singular value" + ("" if units == "1" else f" [{units}]"))
+    axes.legend()
+    return figure
+
+
+def factors(ds: xr.Dataset) -> Figure:
+    """Return the first factor functions of every mode."""
+    figure, panels = _panels(kind.modes(ds))
+    for axes, mode in zip(panels, kind.modes(ds), strict=True):
+        functions = ds[f"factor_{mode}"].to_numpy()[:, :_FUNCTIONS]
+        axes.plot(ds[mode], functions, linewidth=0.9)
+        rank = ds.sizes[f"rank_{mode}"]
+        units = ds[mode].attrs.get("units", "1")
+        axes.set(title=f"{mode}: {functions.shape[1]} of {rank}", xlabel=mode if units == "1" else f"{mode} [{units}]")
+    return figure
+
+
+def _panels(modes: list[str]) -> tuple[Figure, list[Any]]:
+    figure = Figure(figsize=(0.6 + 2.6 * len(modes), 2.6))
+    return figure, list(figure.subplots(1, len(modes), squeeze=False)[0])
+
+
+def _weighted(ds: xr.Dataset, mode: str) -> np.ndarray:
+    weights = ds[f"singular_value_{mode}"].to_numpy()
+    core = np.moveaxis(ds["core"].to_numpy(), kind.modes(ds).index(mode), 0).reshape(len(weights), -1)
+    left = np.linalg.svd(core, full_matrices=False)[0]
+    return np.asarray(ds[f"coefficient_{mode}"].to_numpy() @ left * weights[: left.shape[1]])
+
+
+def _floor(axes: Any, size: np.ndarray) -> None:
+    top = float(size.max()) or 1.0
+    axes.set_ylim(max(top * 1e-18, float(size[size > 0].min(initial=top)) / 3), top * 3)
+
+
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "decay": decay,
+    "singular_values": singular_values,
+    "factors": factors,
+}

@@ -1,0 +1,1 @@
+"""Readers and makers of the source `particles`, one file a format."""

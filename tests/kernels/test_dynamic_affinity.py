@@ -1,0 +1,92 @@
+"""Affinities made chunk by chunk against dense twins; equal bytes however the chunks are computed."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import polyadic
+from polyadic.kernels import affinity, dynamic_affinity
+
+FIRST, SECOND = np.triu_indices(6, 1)
+
+
+def traces(seed=0, animals=2, neurons=6, frames=240):
+    return np.random.default_rng(seed).random((animals, neurons, frames)).cumsum(axis=-1)
+
+
+@pytest.mark.parametrize("kernel", ["rises", "changes", "product", "gaussian", "correlation"])
+def test_binned_affinities_match_their_formula(kernel):
+    one = affinity.KERNELS[kernel]
+    parts = [p[0] for p in affinity.signals(traces(), 10.0, one, 6.0)]
+    found = affinity.binned(parts, one.operation, 1, 3, 5)
+    a, b = ([p[5:20, index].astype(float) for p in parts] for index in (FIRST, SECOND))
+    formula = {
+        "min": np.minimum,
+        "product": np.multiply,
+        "root": np.multiply,
+        "gaussian": lambda x, y: np.exp(-((x - y) ** 2) / 2),
+    }[one.operation]
+    dense = sum(formula(x, y) for x, y in zip(a, b, strict=True)).reshape(3, 5, -1).mean(axis=1)
+    np.testing.assert_allclose(found, np.maximum(dense, 0), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("per_animal", [True, False])
+def test_chunks_and_their_margins_change_nothing(per_animal, monkeypatch):
+    rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal)
+    whole = rows.stored().matrix
+    monkeypatch.setattr(dynamic_affinity, "_CHUNK", 1)
+    assert len(rows.chunks) > 3
+    np.testing.assert_allclose(rows.stored().matrix, whole, rtol=1e-5)
+
+
+def test_streamed_and_stored_give_the_same_model_and_threads_the_same_bytes(monkeypatch):
+    rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=False)
+    settings = {"starts": 2, "seed": 0, "tolerance": 1e-4, "max_iterations": 20}
+    stored = dynamic_affinity.decompose(rows, 2, **settings)[0]
+    monkeypatch.setattr(dynamic_affinity, "_STORED", 0)
+    monkeypatch.setattr(dynamic_affinity, "_CHUNK", 1)
+    streamed = dynamic_affinity.decompose(rows, 2, **settings)[0]
+    np.testing.assert_allclose(streamed.relative_error[-1], stored.relative_error[-1], rtol=1e-3)
+    with ThreadPoolExecutor(2) as pool:
+        parallel = dynamic_affinity.decompose(rows, 2, **settings, mapper=pool.map)[0]
+    for a, b in zip(streamed.factors, parallel.factors, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_a_missing_neuron_is_missing_and_not_zero():
+    """The values of a neuron in the other animal must not be pulled down by the animal that lacks it."""
+    values = np.repeat(traces(animals=1), 2, axis=0)
+    holed = values.copy()
+    holed[1, 3] = np.nan
+    full, part = (polyadic.dynamic_affinity_cp(v, 1, 10.0, starts=1, tolerance=1e-9) for v in (values, holed))
+    np.testing.assert_allclose(part.factors[2], full.factors[2], rtol=2e-2, atol=2e-3)
+
+
+def test_pairs_that_no_animal_has_are_zero():
+    values = traces()
+    values[:, 2] = np.nan
+    found = polyadic.dynamic_affinity_cp(values, 2, 10.0, starts=1)
+    lacking = (FIRST == 2) | (SECOND == 2)
+    assert (found.factors[2][lacking] == 0).all()
+    assert (found.factors[2][~lacking].max(axis=1) > 0).all()
+
+
+def test_per_animal_courses_have_unit_norm_in_each_animal():
+    found = polyadic.dynamic_affinity_cp(traces(), 2, 10.0, alignment="per_animal", starts=1)
+    assert found.factors[0].shape == (2, found.frames.size, 2)
+    np.testing.assert_allclose(np.linalg.norm(found.factors[0], axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"kernel": "rise"}, "did you mean 'rises'"),
+        ({"alignment": "none"}, "alignment must be"),
+        ({"smoothing": 1e3}, "too long"),
+        ({"rank": 0}, "rank must be positive"),
+    ],
+)
+def test_bad_settings_are_named(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        polyadic.dynamic_affinity_cp(traces(), **{"rank": 2, "sampling_rate": 10.0, **settings})
