@@ -1,0 +1,134 @@
+"""Build networks from plain settings, with normalisation and patches around them, and turn them to files and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from polyadic.kernels.fourier_operator import TFNO, coordinates
+from polyadic.kernels.multi_grid import MultiGrid
+from polyadic.kernels.small_unet import SmallUNet
+from polyadic.kinds import fields, operator
+
+
+class Operator(nn.Module):
+    """A network between fields in their own units: normalisers as buffers, patches where there are levels.
+
+    Parameters
+    ----------
+    architecture
+        ``form`` (tfno or unet), ``in_channels``, ``out_channels``, ``boundary`` and ``grid`` per axis, and the
+        settings of the form; for tfno also ``levels`` and ``padding`` (a share of the points an axis) of the patches.
+    """
+
+    input_mean: torch.Tensor
+    input_scale: torch.Tensor
+    output_mean: torch.Tensor
+    output_scale: torch.Tensor
+
+    def __init__(self, architecture: Mapping[str, Any]):
+        super().__init__()
+        self.architecture = dict(architecture)
+        self.levels = int(architecture.get("levels", 0))
+        axes = len(architecture["boundary"])
+        self.network = _network(self.architecture, self.levels)
+        for name, channels in (("input", architecture["in_channels"]), ("output", architecture["out_channels"])):
+            self.register_buffer(f"{name}_mean", torch.zeros(channels, *[1] * axes))
+            self.register_buffer(f"{name}_scale", torch.ones(channels, *[1] * axes))
+
+    def normalise(self, inputs: NDArray[Any], outputs: NDArray[Any]) -> None:
+        """Take mean and deviation of each channel of the training fields; a constant channel keeps its scale."""
+        for name, values in (("input", inputs), ("output", outputs)):
+            axes = (0, *range(2, values.ndim))
+            mean, deviation = values.mean(axes, dtype=np.float64), values.std(axes, dtype=np.float64)
+            deviation[deviation <= 1e-7 * np.abs(mean)] = 1.0
+            for what, numbers in (("mean", mean), ("scale", deviation)):
+                buffer = getattr(self, f"{name}_{what}")
+                buffer.copy_(torch.as_tensor(numbers).reshape(buffer.shape))
+
+    def forward(self, field: torch.Tensor) -> torch.Tensor:
+        """Return (batch, out_channels, axes ...) of (batch, in_channels, axes ...)."""
+        given = (field - self.input_mean) / self.input_scale
+        found = self._patched(given) if self.levels else self.network(given)
+        result: torch.Tensor = found * self.output_scale + self.output_mean
+        return result
+
+    def _patched(self, field: torch.Tensor) -> torch.Tensor:
+        """Return the stitched fields; one patch at a time holds activations, here and in the backward pass."""
+        padding = [round(self.architecture["padding"] * n) for n in field.shape[2:]]
+        boundary = self.architecture["boundary"]
+        grid = MultiGrid(self.levels, padding, boundary)
+        axes = field.ndim - 2
+        lines = [
+            coordinates(n, kind, where).to(field)
+            for n, kind, where in zip(field.shape[2:], boundary, self.architecture["grid"], strict=True)
+        ]
+        positions = torch.stack(torch.meshgrid(*lines, indexing="ij"))[None]
+        where = (patch[:, :axes] for patch in grid.patches(positions))
+        done = [
+            checkpoint(self.network, patch, place, use_reentrant=False)
+            for patch, place in zip(grid.patches(field), where, strict=True)
+        ]
+        return grid.stitch(done)
+
+
+def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
+    channels = architecture["in_channels"] * (1 + levels), architecture["out_channels"]
+    boundary, grid = architecture["boundary"], architecture["grid"]
+    if architecture.get("transform"):  # a peer that knows no boundary, but the coordinates
+        boundary = [architecture["transform"]] * len(boundary)
+    if architecture["form"] == "unet":
+        periodic = all(kind == "periodic" for kind in boundary)
+        return SmallUNet(*channels, architecture["width"], architecture["depth"], len(boundary), periodic)
+    rank = architecture["rank"]
+    return TFNO(
+        *channels,
+        architecture["modes"],
+        architecture["width"],
+        architecture["layers"],
+        tuple(rank) if isinstance(rank, list) else rank,
+        architecture["factorisation"],
+        architecture["joint"],
+        ["open"] * len(boundary) if levels else boundary,
+        grid=["both"] * len(boundary) if levels else grid,
+        positions="all" if levels or architecture.get("transform") else "auto",
+    )
+
+
+def geometry(ds: xr.Dataset) -> dict[str, Any]:
+    """Return what the data say of the grid: boundary, grid and length per axis, channels in and out."""
+    known = fields.axes(ds)
+    axes = [known[name] for name in fields.space(ds)]
+    return {
+        "boundary": [axis.boundary for axis in axes],
+        "grid": [axis.grid for axis in axes],
+        "lengths": [axis.high - axis.low for axis in axes],
+        "in_channels": int(fields.array(ds.isel(sample=slice(0, 1)), "input").shape[1]),
+        "out_channels": int(fields.array(ds.isel(sample=slice(0, 1)), "output").shape[1]),
+    }
+
+
+def to_tree(model: Operator, curves: Mapping[str, Any], loss: str) -> xr.DataTree:
+    """Return an operator with the curves of its training as kind `operator`."""
+    weights = {name: values.detach().numpy() for name, values in model.state_dict().items()}
+    return operator.dataset(weights, model.architecture, loss=loss, **curves)
+
+
+def from_tree(tree: xr.DataTree) -> Operator:
+    """Return the operator of a file, bit for bit the one that was stored."""
+    model = Operator(operator.architecture(tree))
+    stored = operator.parameters(tree)
+    model.load_state_dict({name: torch.as_tensor(values.copy()) for name, values in stored.items()})
+    return model.eval()
+
+
+def predicted(model: nn.Module, inputs: NDArray[np.float32], batch: int = 16) -> NDArray[np.float32]:
+    """Return the outputs of a network for inputs (sample, channel, axes ...), batch by batch."""
+    with torch.no_grad():
+        parts = [model(torch.as_tensor(inputs[i : i + batch])).numpy() for i in range(0, len(inputs), batch)]
+    return np.concatenate(parts)

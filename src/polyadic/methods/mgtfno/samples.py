@@ -1,0 +1,119 @@
+"""Batches of fields: one resolution each, in an order that the seed and the epoch fix."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from polyadic.kinds import fields
+
+IN_MEMORY = 2**30
+"""Sets of fields below 1 GiB are held in memory; of larger ones each batch is read when its turn comes."""
+
+
+class Batch(NamedTuple):
+    """Which samples of which set, and whether the first two axes of space change places."""
+
+    number: int
+    samples: tuple[int, ...]
+    transposed: bool = False
+
+
+class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Samples of one or several sets of fields, each on a grid of its own, looked up by `Batch`."""
+
+    def __init__(self, sets: Sequence[xr.Dataset]):
+        self.sizes = [int(ds.sizes["sample"]) for ds in sets]
+        self._sets = [self._held(ds) if ds.nbytes < IN_MEMORY else ds for ds in sets]
+
+    @staticmethod
+    def _held(ds: xr.Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, outputs = (torch.as_tensor(fields.array(ds, role)) for role in ("input", "output"))
+        return inputs, outputs
+
+    def __getitem__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs and outputs (sample, channel, axes ...) of one batch."""
+        chosen, rows = self._sets[batch.number], list(batch.samples)
+        if isinstance(chosen, xr.Dataset):
+            order = np.argsort(rows)
+            inputs, outputs = self._held(chosen.isel(sample=np.sort(rows)))
+            back = torch.as_tensor(np.argsort(order))
+            inputs, outputs = inputs[back], outputs[back]
+        else:
+            inputs, outputs = chosen[0][rows], chosen[1][rows]
+        if batch.transposed:
+            inputs, outputs = inputs.transpose(2, 3).contiguous(), outputs.transpose(2, 3).contiguous()
+        return inputs, outputs
+
+
+class Order(Sampler[Batch]):
+    """The batches of an epoch: shuffled by the seed and the epoch, or in order where the seed is None."""
+
+    def __init__(self, sizes: Sequence[int], batch: int, seed: int | None, transposition: bool = False):
+        self._sizes, self._batch, self._seed, self._transposition = list(sizes), batch, seed, transposition
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next; the trainer calls this."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return sum(-(-size // self._batch) for size in self._sizes)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = None if self._seed is None else np.random.default_rng([self._seed, 1, self._epoch])
+        batches = []
+        for number, size in enumerate(self._sizes):
+            rows = np.arange(size) if rng is None else rng.permutation(size)
+            batches += [Batch(number, tuple(rows[i : i + self._batch].tolist())) for i in range(0, size, self._batch)]
+        if rng is None:
+            return iter(batches)
+        turned = rng.random(len(batches)) < (0.5 if self._transposition else 0.0)
+        return iter([batches[i]._replace(transposed=bool(turned[i])) for i in rng.permutation(len(batches))])
+
+
+class GridDataModule(LightningDataModule):
+    """Train and validation samples of sets of fields that hold the flag ``split``.
+
+    Parameters
+    ----------
+    sets
+        Of kind `fields`, one a resolution. Test samples are never looked at.
+    batch
+        Samples a step; a batch holds one resolution.
+    seed
+        Of the order of the samples.
+    transposition
+        Whether half of the batches have the first two axes of space exchanged.
+    """
+
+    def __init__(self, sets: Sequence[xr.Dataset], batch: int, seed: int, transposition: bool = False):
+        super().__init__()
+        self._train = GridSet([fields.where_split(ds, "train") for ds in sets])
+        held = [fields.where_split(ds, "validation") for ds in sets if "split" in ds.variables]
+        self._validation = GridSet([ds for ds in held if ds.sizes["sample"]])
+        self._batch, self._seed, self._transposition = batch, seed, transposition
+        self.first_epoch = 0
+        """The epoch that comes first: a trainer that goes on takes its first batches before it names the epoch."""
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return len(self._order(self._train, self._seed))
+
+    def _order(self, found: GridSet, seed: int | None) -> Order:
+        order = Order(found.sizes, self._batch, seed, self._transposition and seed is not None)
+        order.set_epoch(self.first_epoch)
+        return order
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of training."""
+        return DataLoader(self._train, batch_size=None, sampler=self._order(self._train, self._seed))
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of validation."""
+        return DataLoader(self._validation, batch_size=None, sampler=self._order(self._validation, None))

@@ -1,0 +1,43 @@
+"""Settings of a training that the operator and its trained peers share."""
+
+import dataclasses
+from typing import Any, Literal
+
+from polyadic.core.config import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How long and how a network is trained."""
+
+    epochs: int = setting(25, "passes over the training samples, at least 1")
+    batch: int = setting(8, "samples a step, at least 1")
+    learning_rate: float = setting(5e-3, "greatest learning rate of the one-cycle schedule, above 0")
+    weight_decay: float = setting(1e-4, "weight decay of AdamW, at least 0")
+    warmup: float = setting(0.2, "share of the steps in which the learning rate rises, in (0, 1)")
+    loss: Literal["h1", "l2"] = setting("h1", "what is minimised: the relative H1 or L2 error")
+    transposition: bool = setting(
+        False, "whether half of the batches have the first two axes exchanged: only where the equation allows it"
+    )
+    keep: Literal["best", "last"] = setting("best", "weights kept: of the epoch best on validation, or of the last one")
+    threads: int = setting(1, "threads of torch; equality to the bit holds for equal numbers")
+    device: Literal["cpu", "cuda", "auto"] = setting("cpu", "where the training runs")
+    precision: Literal["32-true", "bf16-mixed", "64-true"] = setting("32-true", "numbers of the training")
+
+    def __post_init__(self) -> None:
+        """Refuse what trains nothing."""
+        for name in ("epochs", "batch", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if not self.learning_rate > 0 or not self.weight_decay >= 0:
+            raise ValueError(
+                f"learning_rate must be above 0 and weight_decay at least 0, found {self.learning_rate:g} and"
+                f" {self.weight_decay:g}"
+            )
+        if not 0 < self.warmup < 1:
+            raise ValueError(f"warmup must lie in (0, 1), found {self.warmup:g}")
+
+    def training(self, seed: int) -> dict[str, Any]:
+        """Return the settings as plain values, with the seed."""
+        names = [field.name for field in dataclasses.fields(TrainingConfig)]
+        return {**{name: getattr(self, name) for name in names}, "seed": seed}

@@ -1,0 +1,98 @@
+"""Figures of kind `fields`: samples side by side, and the spectra of outputs and predictions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from polyadic.kinds import fields
+from polyadic.plotting.style import COLOURS, DIVERGING, SEQUENTIAL, label
+
+_SAMPLES = 3
+
+
+def samples(ds: xr.Dataset) -> Figure:
+    """Return inputs, outputs, predictions and their errors of the first samples (test samples where flagged)."""
+    test = fields.where_split(ds, "test")
+    shown = (test if test.sizes["sample"] else ds).isel(sample=slice(0, _SAMPLES))
+    columns = _columns(shown)
+    rows = shown.sizes["sample"]
+    figure = Figure(figsize=(2.6 * len(columns), 0.5 + 2.2 * rows))
+    panels = figure.subplots(rows, len(columns), squeeze=False)
+    for column, (title, values, how) in enumerate(columns):
+        for row in range(rows):
+            _draw(figure, panels[row, column], values[row], shown, how)
+        panels[0, column].set_title(title, fontsize="small")
+    for row, number in enumerate(shown["sample"].to_numpy() if "sample" in shown.coords else range(rows)):
+        panels[row, 0].set_ylabel(f"sample {number}")
+    return figure
+
+
+def _columns(ds: xr.Dataset) -> list[tuple[str, NDArray[Any], str]]:
+    found = [(label(ds, n), _plane(ds, n), SEQUENTIAL) for n in fields.names(ds, "input")[:1]]
+    for name in fields.names(ds, "output")[:1]:
+        truth = _plane(ds, name)
+        found.append((label(ds, name), truth, SEQUENTIAL))
+        for guess in [n for n in fields.names(ds, "prediction") if ds[n].attrs.get("predicts") == name][:2]:
+            method = str(ds[guess].attrs.get("method", "prediction"))
+            found.append((f"by {method}", _plane(ds, guess), SEQUENTIAL))
+            found.append((f"error of {method}", _plane(ds, guess) - truth, DIVERGING))
+    return found
+
+
+def _plane(ds: xr.Dataset, name: str) -> NDArray[Any]:
+    """Return (sample, y, x) or (sample, x): the last entry of other dimensions, the middle plane of a volume."""
+    values = ds[name]
+    for dim in values.dims[1:]:
+        if dim not in fields.SPACE:
+            values = values.isel({dim: -1})
+    where = fields.space(ds)
+    return np.asarray(values.isel({where[0]: ds.sizes[where[0]] // 2}) if len(where) == 3 else values)
+
+
+def _draw(figure: Figure, axes: Any, values: NDArray[Any], ds: xr.Dataset, how: str) -> None:
+    if values.ndim == 1:
+        axes.plot(ds[fields.space(ds)[0]], values, color=COLOURS[0], linewidth=0.8)
+        return
+    limit = float(np.nanmax(np.abs(values))) if how == DIVERGING else None
+    image = axes.imshow(
+        values,
+        origin="lower",
+        cmap=how,
+        vmin=None if limit is None else -limit,
+        vmax=limit,
+        interpolation="none",
+    )
+    axes.set(xticks=[], yticks=[])
+    figure.colorbar(image, ax=axes, shrink=0.8)
+
+
+def spectra(ds: xr.Dataset) -> Figure:
+    """Return the mean energy by wave number of outputs and predictions, of the field after its mean is taken off."""
+    figure = Figure(figsize=(5, 3.4))
+    panel = figure.subplots()
+    names = [*fields.names(ds, "output")[:1], *fields.names(ds, "prediction")[:5]]
+    for number, name in enumerate(names):
+        energy = _energy(_plane(ds, name))
+        text = "truth" if number == 0 else str(ds[name].attrs.get("method", name))
+        panel.loglog(np.arange(1, energy.size), energy[1:], color=COLOURS[number % len(COLOURS)], label=text)
+    panel.set(xlabel="wave number", ylabel="energy, relative to the total")
+    panel.legend()
+    return figure
+
+
+def _energy(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the share of the variance in shells of unit width round each wave number."""
+    space = tuple(range(1, values.ndim))
+    power = np.square(np.abs(np.fft.fftn(values - values.mean(axis=space, keepdims=True), axes=space))).mean(axis=0)
+    grids = np.meshgrid(*[np.fft.fftfreq(n, 1 / n) for n in values.shape[1:]], indexing="ij")
+    shell = np.rint(np.sqrt(sum(g**2 for g in grids))).astype(int)
+    top = min(values.shape[1:]) // 2
+    total = np.bincount(shell.ravel(), power.ravel(), minlength=top + 1)[: top + 1]
+    return np.asarray(np.maximum(total / max(power.sum(), 1e-300), 1e-16), np.float64)
+
+
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"samples": samples, "spectra": spectra}

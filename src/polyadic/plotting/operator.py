@@ -1,0 +1,30 @@
+"""Figures of kind `operator`: the curves of the training."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from polyadic.plotting.style import COLOURS
+
+
+def curves(ds: xr.Dataset) -> Figure:
+    """Return the loss on train and validation samples by epoch, and the learning rate below."""
+    figure = Figure(figsize=(6, 4))
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for number, (name, label) in enumerate((("train_loss", "train"), ("validation_loss", "validation"))):
+        if name in ds and np.isfinite(ds[name]).any():
+            above.plot(ds["epoch"], ds[name], color=COLOURS[number], label=label)
+    above.set(ylabel=str(ds.attrs.get("loss", "loss")))
+    if ds.sizes["epoch"] and float(ds["train_loss"].min()) > 0:
+        above.set_yscale("log")
+    above.legend()
+    below.plot(ds["epoch"], ds["learning_rate"], color=COLOURS[-1])
+    below.set(xlabel="epoch", ylabel="learning rate")
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"curves": curves}

@@ -1,0 +1,200 @@
+"""Training: a planted map is learned, a killed run ends as an undisturbed one, foreign checkpoints are refused."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from polyadic.core import config as configs
+from polyadic.core import io
+from polyadic.core.errors import InputError
+from polyadic.kinds import fields, operator
+from polyadic.methods.mgtfno import network, training
+from polyadic.methods.mgtfno.baselines import BaselinesConfig, baselines
+from polyadic.methods.mgtfno.evaluate import EvaluateConfig, evaluate
+from polyadic.methods.mgtfno.predict import PredictConfig, predict
+from polyadic.methods.mgtfno.samples import Batch, GridDataModule, GridSet, Order
+from polyadic.methods.mgtfno.split import SplitConfig, split
+from polyadic.methods.mgtfno.train import TrainConfig, train
+
+SOURCE = Path(__file__).parents[3] / "src"
+
+
+def diffused(samples=40, n=12, seed=0, boundary="periodic"):
+    """Return smooth forcings and the fields that diffuse them: a map that one spectral layer can hold."""
+    rng = np.random.default_rng(seed)
+    x = np.arange(n) / n
+    waves = [np.sin(np.pi * k * x) if boundary == "dirichlet" else np.cos(2 * np.pi * k * x) for k in (1, 2, 3)]
+    basis = np.stack([np.multiply.outer(a, b) for a in waves for b in waves])
+    decay = np.array([1 / (1 + i * i + j * j) for i in (1, 2, 3) for j in (1, 2, 3)])
+    weights = rng.standard_normal((samples, 9))
+    forcing, answer = (np.tensordot(w, basis, 1) for w in (weights, weights * decay))
+    text = {"units": "1", "long_name": "field"}
+    axis = fields.Axis(boundary=boundary, grid="left" if boundary == "dirichlet" else "both")
+    ds = fields.dataset(
+        {"forcing": (forcing.astype("f4"), "input", text), "answer": (answer.astype("f4"), "output", text)},
+        {"y": axis, "x": axis},
+    )
+    ds.attrs |= {"kind": "fields", "schema_version": "1.0"}
+    return ds
+
+
+def configured(**settings):
+    return configs.build(TrainConfig, {"width": 8, "modes": 6, "epochs": 6, "layers": 2, "rank": 0.3, **settings})
+
+
+@pytest.fixture(scope="module")
+def divided():
+    return split(SplitConfig(test=0.25), fields=diffused())
+
+
+@pytest.fixture(scope="module")
+def trained(divided):
+    return train(configured(epochs=30), fields=divided)
+
+
+def weights(tree):
+    return operator.parameters(tree)
+
+
+def test_a_planted_linear_map_is_learned_and_scored_beside_the_baselines(divided, trained):
+    predicted = predict(PredictConfig(), fields=divided, operator=trained)
+    made = baselines(BaselinesConfig(only=("mean", "linear", "persistence")), fields=divided)
+    fine = diffused(6, 24, seed=1)
+    scores = evaluate(EvaluateConfig(), predict=predicted, baselines=made, operator=trained, fine=fine)
+    value = scores["value"].sel(metric="relative_l2")
+    assert float(value.sel({"method": "mgtfno"})) < 0.3 * float(value.sel({"method": "mean"}))
+    assert (
+        float(value.sel({"method": "linear"})) < 1e-3
+    )  # nine directions, exactly linear: the baseline wins, and is shown
+    assert np.isfinite(scores["value"].sel({"method": "mgtfno"}).to_numpy()).all()
+    native, aware = (
+        float(scores["value"].sel({"method": "mgtfno", "metric": f"relative_l2_24_{w}"}))
+        for w in ("native", "resampled")
+    )
+    assert native < 2 * float(value.sel({"method": "mgtfno"}))
+    assert aware < 2 * float(value.sel({"method": "mgtfno"}))
+
+
+def test_a_boundary_aware_series_refines_where_a_periodic_one_rings():
+    from polyadic.evaluation import fields as scoring
+
+    coarse, fine = (diffused(4, n, boundary="dirichlet") for n in (16, 32))
+    values, truth = (fields.array(ds, "output") for ds in (coarse, fine))
+    errors = [
+        scoring.scores(scoring.refined(values, (32, 32), fine, aware), truth, fine)["relative_l2"].mean()
+        for aware in (True, False)
+    ]
+    assert errors[0] < 1e-6
+    assert errors[1] > 0.01
+    np.testing.assert_array_equal(scoring.coarsened(truth, (16, 16), fine), truth[:, :, ::2, ::2])
+
+
+def test_the_stored_operator_is_the_trained_one_bit_for_bit(trained, divided, tmp_path):
+    io.write(trained, tmp_path / "operator.nc")
+    with io.read(tmp_path / "operator.nc", groups=True) as back:
+        first, second = network.from_tree(trained), network.from_tree(back)
+    for name, values in first.state_dict().items():
+        assert torch.equal(values, second.state_dict()[name])
+    inputs = fields.array(divided, "input")
+    np.testing.assert_array_equal(network.predicted(first, inputs), network.predicted(second, inputs))
+
+
+def test_test_samples_change_nothing_in_training(divided):
+    other = divided.copy(deep=True)
+    held = np.flatnonzero(other["split"] == 2)
+    other["answer"][held] = 1e6
+    a, b = (weights(train(configured(epochs=2), fields=ds)) for ds in (divided, other))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(divided, tmp_path, monkeypatch, capsys):
+    io.write(divided, tmp_path / "split.nc")
+    folder = tmp_path / "checkpoints"
+    settings = '{"width":8,"modes":6,"layers":2,"rank":0.3,"epochs":40}'
+    command = [sys.executable, "-m", "polyadic.methods.mgtfno.train", "--fields", str(tmp_path / "split.nc")]
+    environment = {"PYTHONPATH": str(SOURCE), training.CHECKPOINTS: str(folder), "PATH": "", "OMP_NUM_THREADS": "1"}
+    job = subprocess.Popen(
+        [*command, "--config", settings, "--out", str(tmp_path / "o.nc")],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+    while not list(folder.rglob("losses.csv")) and job.poll() is None:
+        time.sleep(0.02)
+    job.kill()
+    assert job.wait() == -9
+    assert not (tmp_path / "o.nc").exists()
+    (last,) = folder.rglob("last.ckpt")
+    assert torch.load(last, weights_only=True)["epoch"] + 1 < 40
+    monkeypatch.setenv(training.CHECKPOINTS, str(folder))
+    with io.read(tmp_path / "split.nc") as ds:
+        resumed = train(configured(epochs=40), fields=ds)
+        assert "goes on from" in capsys.readouterr().err
+        monkeypatch.delenv(training.CHECKPOINTS)
+        undisturbed = train(configured(epochs=40), fields=ds)
+    xr.testing.assert_equal(resumed.to_dataset(), undisturbed.to_dataset())
+    a, b = weights(resumed), weights(undisturbed)
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    torch.save({"fingerprint": "another", "epoch": 3}, tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match=r"last\.ckpt: made from other data, settings or code; move"):
+        training.resumable(tmp_path, "mine")
+    assert training.resumable(tmp_path / "nowhere", "mine") == (None, 0)
+
+
+def test_patches_are_trained_and_stitched(divided):
+    tree = train(configured(levels=1, padding=0.25, epochs=2, rank=0.5), fields=divided)
+    model = network.from_tree(tree)
+    assert network.predicted(model, fields.array(divided, "input")[:3]).shape == (3, 1, 12, 12)
+    assert operator.architecture(tree)["levels"] == 1
+
+
+def test_two_resolutions_share_a_training_and_never_a_batch(divided):
+    finer = split(SplitConfig(), fields=diffused(10, 24, seed=5))
+    module = GridDataModule([divided, finer], 4, seed=0)
+    shapes = [inputs.shape for inputs, _ in module.train_dataloader()]
+    assert {shape[2] for shape in shapes} == {12, 24}
+    assert sum(shape[0] for shape in shapes) == int((divided["split"] == 0).sum() + (finer["split"] == 0).sum())
+    tree = train(configured(epochs=1), fields=divided, fine=finer)
+    assert tree.attrs["parameter_count"] > 0
+
+
+def test_the_order_depends_on_seed_and_epoch_alone_and_loses_no_sample():
+    order = Order([10, 7], 4, seed=1)
+    first = list(order)
+    assert list(order) == first
+    order.set_epoch(1)
+    assert list(order) != first
+    for number, size in enumerate((10, 7)):
+        rows = [row for batch in first if batch.number == number for row in batch.samples]
+        assert sorted(rows) == list(range(size))
+    turned = [batch.transposed for batch in Order([400], 4, 0, transposition=True)]
+    assert 20 < sum(turned) < 80
+
+
+def test_samples_beyond_memory_are_read_batch_by_batch(divided, monkeypatch):
+    held = GridSet([divided])
+    monkeypatch.setattr("polyadic.methods.mgtfno.samples.IN_MEMORY", 0)
+    read = GridSet([divided.chunk(sample=3)])
+    for batch in (Batch(0, (7, 2, 30)), Batch(0, (1, 0), transposed=True)):
+        for a, b in zip(held[batch], read[batch], strict=True):
+            assert torch.equal(a, b)
+
+
+def test_fields_that_do_not_fit_are_refused(divided, trained):
+    other = diffused(4, boundary="dirichlet")
+    with pytest.raises(InputError, match=r"boundary \['dirichlet', 'dirichlet'\], the operator was trained with"):
+        predict(PredictConfig(samples="all"), fields=other, operator=trained)
+    with pytest.raises(InputError, match="modes names 3 numbers, the fields have 2 axes"):
+        train(configured(modes=[4, 4, 4]), fields=divided)
+    with pytest.raises(InputError, match="setting fine: its grid and channels are"):
+        train(configured(), fields=divided, fine=split(SplitConfig(), fields=other))
+    with pytest.raises(InputError, match="there are 3 samples, accepted are at least 4"):
+        split(SplitConfig(), fields=diffused(3))
