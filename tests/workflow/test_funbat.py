@@ -16,6 +16,7 @@ def done(tmp_path_factory) -> Project:
     folder = tmp_path_factory.mktemp("user")
     measurements(folder / "small.csv")
     (folder / "config").mkdir()
+    (folder / "config/config.yaml").write_text("methods: [funbat]\n")
     (folder / "config/datasets.yaml").write_text(
         "datasets:\n  small:\n    source: observations\n    files: small.csv\n"
     )
