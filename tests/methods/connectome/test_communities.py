@@ -195,10 +195,10 @@ def test_event_tests_keep_their_level_on_autocorrelated_courses():
 
 
 def test_stage_refuses_what_is_no_upper_triangle():
-    from polyadic.kinds import cp_factors
+    from polyadic.kinds import cp_factors, traces
 
     ds = cp_factors.example().isel(pair=slice(0, 27))
     ds["factor_pair"] = ds["factor_pair"] / np.sqrt((ds["factor_pair"] ** 2).sum("pair"))
     ds.attrs["kind"] = "cp_factors"
     with pytest.raises(ValueError, match="27 pairs are no upper triangle"):
-        stage(CommunitiesConfig(), factors=ds)
+        stage(CommunitiesConfig(), factors=ds, traces=traces.example())

@@ -11,6 +11,7 @@ from polyadic.kinds import traces as kind
 from polyadic.methods.connectome.decompose import DecomposeConfig, decompose
 from polyadic.methods.connectome.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.connectome.significance import p_values
+from polyadic.methods.connectome.surrogates import SurrogatesConfig, surrogates
 from polyadic.sources.simulated_traces import SimulatedTracesConfig, simulated_traces
 
 
@@ -86,3 +87,15 @@ def test_blocks_keep_every_frame_and_most_neighbours():
     order = trace_surrogates.permuted_blocks(1000, 50, np.random.default_rng(0))
     np.testing.assert_array_equal(np.sort(order), np.arange(1000))
     assert np.mean(np.diff(order) % 1000 == 1) > 0.95
+
+
+@pytest.mark.parametrize("bursts", [True, False])
+def test_synchrony_is_found_where_it_is_planted_and_only_there(bursts):
+    """Independent neurons fire as often, but no component exceeds their shifts; shared bursts do."""
+    kind_of = {"dynamics": "stationary"} if bursts else {"burst_rate": 0.0, "background": 0.3}
+    common = {"neurons": 20, "communities": 2, "states": 2, "animals": 2, "duration": 200.0, "seed": 300}
+    data = simulated_traces(SimulatedTracesConfig(**common, **kind_of)).to_dataset()
+    tested = surrogates(
+        SurrogatesConfig(count=19), traces=data, factors=decompose(DecomposeConfig(rank=2), traces=data)
+    )
+    assert bool((tested["p_synchrony"] <= 0.05).any()) == bursts

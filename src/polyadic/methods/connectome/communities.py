@@ -24,7 +24,7 @@ class CommunitiesConfig:
     model: Literal["auto", "blocks", "mixing", "louvain", "leiden"] = setting("auto", "model of the graphs")
     starts: int = setting(3, "number of starts; their agreement is the probability of a membership")
     threshold: float = setting(
-        0.25, "pair weights up to this share of the component's largest are absent edges: chance affinity; in [0, 1)"
+        0.15, "pair weights up to this share of the component's largest are absent edges: chance affinity; in [0, 1)"
     )
     window: float = setting(
         0.0, "time from the start of an event that counts in s; 0: the median length of such events, at least 3 s"

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,18 +34,37 @@ class Recording:
         )
 
 
-def statistics(courses: Array, pairs: Array, window: int) -> tuple[Array, Array]:
-    """Return of every component how much its course changes slowly, and how uneven its pairs are.
+class Model(NamedTuple):
+    """Weights ``(R,)``, courses ``(time, R)`` or ``(animal, time, R)``, loadings (animal, R), pairs (pair, R)."""
 
-    Courses are ``(time, R)`` or ``(animal, time, R)``, pairs ``(pair, R)``. Courses are averaged over ``window`` rows;
-    both are standard deviations over means.
+    weights: Array
+    courses: Array
+    loadings: Array
+    pairs: Array
+
+
+def statistics(model: Model, window: int) -> tuple[Array, Array]:
+    """Return of every component how much its course changes slowly, and the mean affinity where it is active.
+
+    Courses are averaged over ``window`` rows; their standard deviation is divided by their mean. The affinity is that
+    of the whole model, averaged with the component as weight: at a best fit, that of the data. (Uneven pair weights say
+    nothing: chance makes single pairs strong, communities make many.)
+
+    Examples
+    --------
+    >>> one = Model(np.array([6.0]), np.full((4, 1), 0.5), np.ones((1, 1)), np.full((9, 1), 1 / 3))
+    >>> statistics(one, 1)[1]
+    array([1.])
     """
     from scipy.ndimage import uniform_filter1d
 
-    course = courses[None] if courses.ndim == 2 else courses
+    course = model.courses[None] if model.courses.ndim == 2 else model.courses
     slow = uniform_filter1d(course, max(1, window), axis=1)
     change = (slow.std(axis=1) / np.maximum(slow.mean(axis=1), 1e-300)).mean(axis=0)
-    return change, pairs.std(axis=0) / np.maximum(pairs.mean(axis=0), 1e-300)
+    owners = np.broadcast_to(course, (len(model.loadings), *course.shape[1:])) * model.loadings[:, None, :]
+    overlap = np.einsum("atr,ats->rs", owners, owners) * (model.pairs.T @ model.pairs)
+    size = owners.sum(axis=(0, 1)) * model.pairs.sum(axis=0)
+    return change, overlap @ model.weights / np.maximum(size, 1e-300)
 
 
 def surrogates(recording: Recording, null: str, count: int, seed: int, block: float) -> Iterator[AffinityRows]:
@@ -77,7 +97,7 @@ def p_values(observed: Array, null: Array) -> Array:
     return np.asarray((1 + (greatest[None, :] >= observed[:, None]).sum(axis=1)) / (1 + len(greatest)))
 
 
-def refitted(rows: AffinityRows, rank: int, seed: int) -> tuple[Array, Array]:
-    """Return courses and pairs of the better of two starts."""
-    model = decompose(rows, rank, starts=2, seed=seed, tolerance=1e-3, max_iterations=50)[0]
-    return model.factors[0], model.factors[2]
+def refitted(rows: AffinityRows, rank: int, seed: int) -> Model:
+    """Return the better of two starts."""
+    best = decompose(rows, rank, starts=2, seed=seed, tolerance=1e-3, max_iterations=50)[0]
+    return Model(best.weights, *best.factors)

@@ -46,7 +46,7 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     Surrogates are decomposed as the data were; a component counts if its statistic exceeds the greatest of a
     surrogate's components in all but a share ``level`` of them. Fit alone claims nothing.
     """
-    from polyadic.methods.connectome.significance import Recording, p_values, refitted, statistics
+    from polyadic.methods.connectome.significance import Model, Recording, p_values, refitted, statistics
     from polyadic.methods.connectome.significance import surrogates as made
 
     rate = float(traces["sampling_rate"])
@@ -60,14 +60,15 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     rank = factors.sizes["component"]
     rows = recording.rows(recording.traces)
     window = round(2 * cfg.block * rate / rows.width)
-    observed = statistics(factors["factor_time"].to_numpy(), factors["factor_pair"].to_numpy(), window)
+    names = ("weight", "factor_time", "factor_animal", "factor_pair")
+    observed = statistics(Model(*(factors[name].to_numpy() for name in names)), window)
     graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
     dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
     out = factors.load().copy()
     for position, (name, null) in enumerate((("dynamics", dynamics), ("synchrony", "shifts"))):
         drawn = made(recording, null, cfg.count, cfg.seed, cfg.block)
         fits = (refitted(one, rank, cfg.seed) for one in progress.track(drawn, cfg.count))
-        found = p_values(observed[position], np.stack([statistics(*fit, window)[position] for fit in fits]))
+        found = p_values(observed[position], np.stack([statistics(fit, window)[position] for fit in fits]))
         label = {"units": "1", "long_name": f"p-value of {name} against surrogates ({null}), over all components"}
         out[f"p_{name}"] = ("component", found, label)
         exceeds = [str(component) for component in np.flatnonzero(found <= cfg.level)]
