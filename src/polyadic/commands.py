@@ -1,9 +1,10 @@
 """What each command of ``polyadic`` does; the arguments are declared in `__main__`."""
 
 import argparse
+import dataclasses
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,37 @@ def read(args: argparse.Namespace) -> None:
         kinds = {stage.output.kind for stage in readers.values()}
         raise InputError(f"--kind {args.kind}: no source makes this kind; {nearest(args.kind, kinds)}")
     given = dict(_assignment(text) for text in args.set)
-    refusals = []
+    name, settings = _chosen(candidates, args.files, given)
+    argv = ["--files", *map(str, args.files), "--config", json.dumps(settings), "--out", str(args.out)]
+    print(f"reading with source {name}, settings {json.dumps(settings)}")
+    candidates[name].cli([*argv, *(["--debug"] if args.debug else [])])
+
+
+def _chosen(candidates: dict[str, Any], files: Sequence[Path], given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the source of the files and its settings: one that knows them, else one that has the settings given."""
+    known, refusals = {}, {}
     for name, stage in candidates.items():
         suggest = getattr(importlib.import_module(stage.module), "suggest", None)
         try:
-            settings = {**(suggest(args.files) if suggest else {}), **given}
+            known[name] = {**(suggest(files) if suggest else {}), **given}
         except InputError as error:
-            if not given:
-                refusals.append(str(error))
-                continue
-            settings = given
-        argv = ["--files", *map(str, args.files), "--config", json.dumps(settings), "--out", str(args.out)]
-        print(f"reading with source {name}, settings {json.dumps(settings)}")
-        stage.cli([*argv, *(["--debug"] if args.debug else [])])
-    raise InputError("; ".join(refusals))
+            refusals[name] = str(error)
+    fitting = [name for name in known if _has(candidates[name], given)]
+    if len(fitting) > 1:
+        kinds = " or ".join(f"--kind {candidates[name].output.kind}" for name in fitting)
+        raise InputError(f"{files[0]}: can be read as {len(fitting)} kinds; choose one by {kinds}")
+    if fitting:
+        return fitting[0], known[fitting[0]]
+    for name in refusals:
+        if given and _has(candidates[name], given):
+            return name, given
+    raise InputError(
+        "; ".join(refusals.values()) or f"no source of {', '.join(known)} has the settings {', '.join(given)}"
+    )
+
+
+def _has(stage: Any, settings: dict[str, Any]) -> bool:
+    return set(settings) <= {field.name for field in dataclasses.fields(stage.config)}
 
 
 def _assignment(text: str) -> tuple[str, Any]:
