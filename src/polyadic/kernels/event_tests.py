@@ -41,16 +41,7 @@ def shift_test(course: ArrayLike, events: ArrayLike, window: int, draws: int = 9
     >>> shift_test(x, at, 1) < 0.01
     True
     """
-    x, at = np.asarray(course, float), np.asarray(events, int)
-    if at.size == 0 or at.min() < 0 or at.max() >= x.size:
-        raise ValueError(f"events must be frames in [0, {x.size}), found {at.tolist()[:5]}")
-    if not 1 <= window < x.size:
-        raise ValueError(f"window must lie in [1, {x.size}), found {window}")
-    sums = np.concatenate([[0.0], np.cumsum(np.concatenate([x, x[:window]]))])
-    means = (sums[window:][: x.size] - sums[: x.size]) / window
-    shifts = np.append(0, np.random.default_rng(seed).integers(1, x.size, draws))
-    statistic = np.abs(means[(at[None, :] + shifts[:, None]) % x.size].mean(axis=1) - x.mean())
-    return float((1 + np.sum(statistic[1:] >= statistic[0] - 1e-12)) / (draws + 1))
+    return joint_shift_test(np.asarray(course, float)[None], [events], window, draws, seed)[1]
 
 
 def joint_shift_test(
