@@ -14,6 +14,7 @@ from polyadic import comparison, registry
 from polyadic.core import config as configs
 from polyadic.core import digest, io, provenance
 from polyadic.core.errors import InputError, nearest
+from polyadic.core.stage import check_files
 
 
 def list(_: argparse.Namespace) -> None:
@@ -58,6 +59,7 @@ def read(args: argparse.Namespace) -> None:
     if not candidates:
         kinds = {stage.output.kind for stage in readers.values()}
         raise InputError(f"--kind {args.kind}: no source makes this kind; {nearest(args.kind, kinds)}")
+    check_files(args.files, None)
     given = dict(_assignment(text) for text in args.set)
     name, settings = _chosen(candidates, args.files, given)
     argv = ["--files", *map(str, args.files), "--config", json.dumps(settings), "--out", str(args.out)]

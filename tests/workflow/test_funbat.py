@@ -96,7 +96,7 @@ def test_a_damaged_file_is_found(done, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["read", "nowhere.csv", "--out", "x.nc"], "nowhere.csv"),
+        (["read", "nowhere.csv", "--out", "x.nc"], "error: nowhere.csv: there is no such file"),
         (["read", "small.csv", "--kind", "observation", "--out", "x.nc"], "did you mean 'observations'?"),
         (["read", "small.csv", "--set", "values=[temperatur]", "--out", "x.nc"], "temperature"),
         (["plot", "results/funbat/mine/metrics.nc", "--figure", "comparisn"], "did you mean 'comparison'?"),
