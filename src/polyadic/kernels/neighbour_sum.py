@@ -16,20 +16,27 @@ Array = NDArray[np.float64]
 
 _FAST = {"reassoc", "nsz", "contract"}
 _SAME = 1e-30  # squared distance in cutoffs below which two points are one
-_BLOCK = 256  # numbers of a buffer that stay in the first cache while a polynomial is evaluated
+_LANES = 16  # gathered particles are filled up to a multiple: vectors without a remainder
+_GROUP = 4  # points of a row that are handled at once
+_FAR = 2.0  # a squared distance that counts as beyond the cutoff
+
+
+def _fours(coefficients: Array) -> Array:
+    """Return ascending coefficients as descending ones whose number is a multiple of four."""
+    return np.concatenate([np.zeros(-len(coefficients) % 4), coefficients[::-1]])
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
-def _polynomial(s, count, coefficients, out):  # type: ignore[no-untyped-def]
-    """Write the polynomial in 2 s - 1, ascending coefficients, into ``out``."""
-    top = coefficients.size - 1
-    for start in range(0, count, _BLOCK):
-        here, total = s[start : min(start + _BLOCK, count)], out[start : min(start + _BLOCK, count)]
-        total[:] = coefficients[top]
-        for j in range(top - 1, -1, -1):
-            c = coefficients[j]
-            for k in range(total.size):
-                total[k] = total[k] * (2.0 * here[k] - 1.0) + c
+def _polynomial(s, count, c, out):  # type: ignore[no-untyped-def]
+    """Write the polynomial in 2 s - 1, coefficients as of `_fours`, into ``out``: four a pass, to spare the cache."""
+    for k in range(count):
+        u = 2.0 * s[k] - 1.0
+        out[k] = ((c[0] * u + c[1]) * u + c[2]) * u + c[3]
+    for j in range(4, c.size, 4):
+        c0, c1, c2, c3 = c[j], c[j + 1], c[j + 2], c[j + 3]
+        for k in range(count):
+            u = 2.0 * s[k] - 1.0
+            out[k] = (((out[k] * u + c0) * u + c1) * u + c2) * u + c3
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
@@ -111,9 +118,9 @@ def _runs(low, high, tree, cutoff, runs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _gather(runs, count, tree, q, scale, near, charge):  # type: ignore[no-untyped-def]
-    """Copy the particles of the runs, lengths in cutoffs."""
-    particles = tree[1]
+def _gather(found, tree, q, scale, beyond, held):  # type: ignore[no-untyped-def]
+    """Copy the particles of the runs, lengths in cutoffs; return how many with those, at ``beyond``, that fill up."""
+    particles, (runs, count, _), (near, charge) = tree[1], found, held
     at = 0
     for r in range(count):
         first, length = runs[r, 0], runs[r, 1] - runs[r, 0]
@@ -123,16 +130,20 @@ def _gather(runs, count, tree, q, scale, near, charge):  # type: ignore[no-untyp
             near[2, at + k] = particles[2, first + k] * scale
             charge[at + k] = q[first + k]
         at += length
+    padded = (at + _LANES - 1) // _LANES * _LANES
+    for k in range(at, padded):
+        near[0, k], near[1, k], near[2, k], charge[k] = beyond, 0.0, 0.0, 0.0
+    return padded
 
 
 @njit(cache=True)
 def _cell_values(targets, tree, q, cutoff, series, found, state):  # type: ignore[no-untyped-def]
     """Evaluate at the points of one cell; ``found`` are the runs of particles, ``state`` the buffers and results."""
     points, order, first, last = targets
-    runs, count, total = found
     near, charge, work, at_zero, out, gradient = state
     scale = 1.0 / cutoff
-    _gather(runs, count, tree, q, scale, near, charge)
+    beyond = points[0, first:last].min() * scale - 1.5
+    total = _gather(found, tree, q, scale, beyond, (near, charge))
     x, g = np.empty(3), np.empty(3)
     for i in range(first, last):
         for d in range(3):
@@ -156,45 +167,76 @@ def _at_points(targets, tree, q, cutoff, series, at_zero, out, gradient):  # typ
             for d in range(3):
                 low[d], high[d] = points[d, first:last].min(), points[d, first:last].max()
             count, total = _runs(low, high, tree, cutoff, runs)
-            if total > charge.size:
-                near, charge = np.empty((3, 2 * total)), np.empty(2 * total)
-                work = (np.empty(2 * total), np.empty(2 * total))
+            if total + _LANES > charge.size:
+                room = 2 * (total + _LANES)
+                near, charge = np.empty((3, room)), np.empty(room)
+                work = (np.empty(room), np.empty(room))
             state = (near, charge, work, at_zero, out, gradient)
             _cell_values((points, order, first, last), tree, q, cutoff, series, (runs, count, total), state)
 
 
 @njit(cache=True, fastmath=_FAST, error_model="numpy")
 def _shorts(s, count, coefficients, charge, out):  # type: ignore[no-untyped-def]
-    """Write the short range at squared distances below 1."""
+    """Write the short range at squared distances; zero beyond the cutoff."""
     _polynomial(s, count, coefficients, out)
     for k in range(count):
-        out[k] = charge * (np.inf if s[k] < _SAME else _inverse_root(s[k]) - out[k])
+        value = np.inf if s[k] < _SAME else _inverse_root(s[k]) - out[k]
+        out[k] = charge * (value if s[k] < 1.0 else 0.0)
 
 
 @njit(cache=True)
-def _inside(left, offset, step, size):  # type: ignore[no-untyped-def]
-    """Return the run of points whose squared offset is below ``left``."""
-    if left <= 0.0:
-        return 0, 0
-    half = np.sqrt(left)
-    first = max(np.int64(np.ceil((-half - offset) / step)), 0)
-    return first, max(min(np.int64(np.floor((half - offset) / step)) + 1, size), first)
-
-
-@njit(cache=True)
-def _squares(span, offset, step, flat, square, runs):  # type: ignore[no-untyped-def]
-    """Write the squared distances of a plane's points that one particle reaches, and the run in each row."""
-    count = 0
+def _rows(span, offset, step, flat, runs):  # type: ignore[no-untyped-def]
+    """Write for each row of a plane the first point that one particle reaches, and how many groups from there."""
+    inverse = 1.0 / step[2]
+    middle = -offset[2] * inverse
     for b in range(span[0], span[1]):
         dy = offset[1] + b * step[1]
         left = 1.0 - flat - dy * dy
-        first, last = _inside(left, offset[2], step[2], span[2])
-        for c in range(last - first):
-            dz = offset[2] + (first + c) * step[2]
-            square[count + c] = 1.0 - left + dz * dz
-        runs[b - span[0], 0], runs[b - span[0], 1] = first, last
-        count += last - first
-    return count
+        half = np.sqrt(max(left, 0.0)) * inverse
+        first = max(np.int64(np.ceil(middle - half)), 0)
+        last = min(np.int64(np.floor(middle + half)) + 1, span[2])
+        groups = max(last - first + _GROUP - 1, 0) // _GROUP if left > 0.0 else 0
+        if b == span[3]:  # behind the last row of all there is no memory
+            first = min(first, span[2] - groups * _GROUP)
+        runs[b - span[0], 0], runs[b - span[0], 1] = first, groups
+
+
+@njit(cache=True)
+def _squares(span, offset, step, flat, line, work):  # type: ignore[no-untyped-def]
+    """Write the squared distances of a plane's points that one particle reaches, row by row in whole groups.
+
+    ``line`` holds squared offsets along a row, with ``_GROUP`` points before and after it that count as far. Indices
+    are unsigned here and in `_add_rows`, or the compiler allows for negative ones and makes no vectors.
+    """
+    square, runs = work
+    _rows(span, offset, step, flat, runs)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(_GROUP)
+    to = np.uint64(0)
+    for b in range(span[1] - span[0]):
+        dy = offset[1] + (span[0] + b) * step[1]
+        aside = flat + dy * dy
+        of = np.uint64(runs[b, 0] + _GROUP)
+        for _ in range(runs[b, 1]):
+            square[to], square[to + one] = aside + line[of], aside + line[of + one]
+            square[to + two], square[to + three] = aside + line[of + two], aside + line[of + three]
+            to += four
+            of += four
+    return np.int64(to)
+
+
+@njit(cache=True)
+def _add_rows(plane, size, runs, value, out):  # type: ignore[no-untyped-def]
+    """Add the values of a plane, row by row in whole groups, to the flat grid; what lies beyond the cutoff is zero."""
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(_GROUP)
+    of = np.uint64(0)
+    for b in range(len(runs)):
+        to = np.uint64(plane + b * size + runs[b, 0])
+        for _ in range(runs[b, 1]):
+            p, q = out[to] + value[of], out[to + one] + value[of + one]
+            r, s = out[to + two] + value[of + two], out[to + three] + value[of + three]
+            out[to], out[to + one], out[to + two], out[to + three] = p, q, r, s
+            to += four
+            of += four
 
 
 @njit(cache=True)
@@ -205,29 +247,26 @@ def _reached(x, cutoff, origin, step, size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _on_grid(particles, q, cutoff, coefficients, grid, out):  # type: ignore[no-untyped-def]
-    origin, step = grid
+    origin, step, shape = grid
     scale = 1.0 / cutoff
-    rows = min(np.int64(2.0 * cutoff / step[1]) + 2, out.shape[1])
-    most = rows * min(np.int64(2.0 * cutoff / step[2]) + 2, out.shape[2])
+    rows = min(np.int64(2.0 * cutoff / step[1]) + 2, shape[1])
+    most = rows * (min(np.int64(2.0 * cutoff / step[2]) + 2, shape[2]) + _GROUP)
     square, value, runs = np.empty(most), np.empty(most), np.empty((rows, 2), np.int64)
-    offset = np.empty(3)
+    offset, line = np.empty(3), np.full(shape[2] + 2 * _GROUP, _FAR)
     for j in range(q.size):
-        a0, a1 = _reached(particles[0, j], cutoff, origin[0], step[0], out.shape[0])
-        b0, b1 = _reached(particles[1, j], cutoff, origin[1], step[1], out.shape[1])
+        a0, a1 = _reached(particles[0, j], cutoff, origin[0], step[0], shape[0])
+        b0, b1 = _reached(particles[1, j], cutoff, origin[1], step[1], shape[1])
+        c0, c1 = _reached(particles[2, j], cutoff, origin[2], step[2], shape[2])
         for d in range(3):
             offset[d] = (origin[d] - particles[d, j]) * scale
+        for c in range(max(c0 - _GROUP, 0), min(c1 + _GROUP, shape[2])):
+            line[c + _GROUP] = (offset[2] + c * step[2] * scale) ** 2
         for a in range(a0, a1):
             dx = offset[0] + a * step[0] * scale
-            count = _squares((b0, b1, out.shape[2]), offset, step * scale, dx * dx, square, runs)
+            last = shape[1] - 1 if a == shape[0] - 1 else -1
+            count = _squares((b0, b1, shape[2], last), offset, step * scale, dx * dx, line, (square, runs))
             _shorts(square, count, coefficients, q[j] * scale, value)
-            at = 0
-            for b in range(b0, b1):
-                first = runs[b - b0, 0]
-                length = runs[b - b0, 1] - first
-                row, part = out[a, b, first : first + length], value[at : at + length]
-                for c in range(length):
-                    row[c] += part[c]
-                at += length
+            _add_rows((a * shape[1] + b0) * shape[2], shape[2], runs[: b1 - b0], value, out)
 
 
 def at_points(
@@ -258,7 +297,7 @@ def at_points(
     targets = cells(points, splitting.cutoff / 1.5)
     tree = (particles.start, particles.points, particles.origin, particles.width, particles.shape)
     coefficients = np.array(splitting.coefficients)
-    series = (coefficients, polynomial.polyder(coefficients))
+    series = (_fours(coefficients), _fours(polynomial.polyder(coefficients)))
     sorted_targets = (targets.points, targets.order, targets.start)
     _at_points(sorted_targets, tree, charges, splitting.cutoff, series, 0.0 if own else np.inf, out, slope)
     return out, slope
@@ -276,5 +315,6 @@ def add_to_grid(out: Array, origin: Array, step: Array, particles: Cells, charge
     particles, charges, splitting
         As in `at_points`. A grid point on a particle becomes infinite.
     """
-    coefficients = np.array(splitting.coefficients)
-    _on_grid(particles.points, charges, splitting.cutoff, coefficients, (origin, step), out)
+    coefficients = _fours(np.array(splitting.coefficients))
+    grid = (origin, step, np.array(out.shape))
+    _on_grid(particles.points, charges, splitting.cutoff, coefficients, grid, out.reshape(-1))
