@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from polyadic.kernels import direct_sum, neighbour_sum
+from polyadic.kernels import direct_sum, neighbour_spread, neighbour_sum
 from polyadic.kernels.cells import cells
 from polyadic.kernels.coulomb_splitting import gaussian
 from polyadic.methods.chebtuck.particle_potential import particle_potential
@@ -93,7 +93,7 @@ def compare(n: int, points: int | None, grid: int) -> None:
         if points is None:
             out = np.ascontiguousarray(out.reshape(grid, grid, grid))
             h = np.full(3, axis[1])
-            neighbour_sum.add_to_grid(out, np.zeros(3), h, held, q[held.order], split)
+            neighbour_spread.add_to_grid(out, np.zeros(3), h, held, q[held.order], split)
             return out
         return out + neighbour_sum.at_points(where, held, q[held.order], split)[0]
 

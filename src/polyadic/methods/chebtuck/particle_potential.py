@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import direct_sum, long_range_free, long_range_periodic, neighbour_sum, potential_units
+from polyadic.kernels import (
+    direct_sum,
+    long_range_free,
+    long_range_periodic,
+    neighbour_spread,
+    neighbour_sum,
+    potential_units,
+)
 from polyadic.kernels.cells import Cells, cells
 from polyadic.kernels.coulomb_splitting import Splitting
 from polyadic.kernels.splitting_choice import Charges, choose
@@ -149,7 +156,7 @@ class ParticlePotential:
         step = np.array([a[1] - a[0] for a in axes])
         origin = np.array([a[0] for a in axes])
         out = np.ascontiguousarray(out)
-        neighbour_sum.add_to_grid(out, origin, step, particles, self.factor * charges, self.splitting)
+        neighbour_spread.add_to_grid(out, origin, step, particles, self.factor * charges, self.splitting)
         return out
 
     def _fast(self, axes: list[Array]) -> bool:
