@@ -90,11 +90,14 @@ def wave_basis(x: Array, count: int, period: float) -> Array:
 
 
 def product(tensor: Array, matrices: Sequence[Array]) -> Array:
-    """Return a tensor of three modes times one matrix a mode."""
-    out = tensor
-    for matrix in matrices:  # the mode in front is contracted and goes to the end
-        out = np.tensordot(out, matrix, axes=(0, 1))
-    return out
+    """Return a tensor of three modes times one matrix a mode, (a, b, c) by (A, a), (B, b), (C, c) to (A, B, C).
+
+    Three products of matrices, none of which copies the tensor.
+    """
+    first, second, third = matrices
+    out = first @ np.ascontiguousarray(tensor).reshape(len(tensor), -1)
+    out = np.matmul(second, out.reshape(len(first), *tensor.shape[1:]))
+    return (out.reshape(-1, tensor.shape[2]) @ third.T).reshape(len(first), len(second), len(third))
 
 
 def build(

@@ -158,16 +158,16 @@ def _to_points(particles, q, tree, coefficients, own, out):  # type: ignore[no-u
 
 
 def add_to_points(
-    out: Array, points: Array, particles: Cells, charges: Array, splitting: Splitting, *, own: bool = False
+    out: Array, targets: Cells, particles: Cells, charges: Array, splitting: Splitting, *, own: bool = False
 ) -> None:
-    """Add the short-range potential to values at points, in place.
+    """Add the short-range potential to values at sorted points, in place.
 
     Parameters
     ----------
     out
-        Values, shape (n,).
-    points
-        Shape (n, 3), in units of length.
+        Values in the order of ``targets``, shape (n,).
+    targets
+        The points, best in cells of a third of the cutoff.
     particles, charges, splitting, own
         As in `neighbour_sum.at_points`.
 
@@ -176,11 +176,8 @@ def add_to_points(
     About 2 ns for each pair nearer than the cutoff where points are dense.
     """
     scale = 1.0 / splitting.cutoff
-    held = cells(points * scale, 1 / 3)
-    tree = (held.start, held.points, held.origin, held.width, held.shape)
-    values = np.zeros(len(points))
-    _to_points(particles.points * scale, charges * scale, tree, fours(np.array(splitting.coefficients)), own, values)
-    out[held.order] += values
+    tree = (targets.start, targets.points * scale, targets.origin * scale, targets.width * scale, targets.shape)
+    _to_points(particles.points * scale, charges * scale, tree, fours(np.array(splitting.coefficients)), own, out)
 
 
 def add_to_grid(out: Array, origin: Array, step: Array, particles: Cells, charges: Array, splitting: Splitting) -> None:
@@ -207,6 +204,8 @@ def add_to_grid(out: Array, origin: Array, step: Array, particles: Cells, charge
     if out.shape[0] * out.shape[1] == 1:  # one row: whole groups would reach over its ends
         row = np.tile(origin, (out.size, 1))
         row[:, 2] += step[2] * np.arange(out.size)
-        add_to_points(out.reshape(-1), row, particles, charges, splitting)
+        held, sums = cells(row, splitting.cutoff / 3), np.zeros(out.size)
+        add_to_points(sums, held, particles, charges, splitting)
+        out.reshape(-1)[held.order] += sums
         return
     _on_grid(particles.points, charges, splitting.cutoff, coefficients, grid, out.reshape(-1))

@@ -74,7 +74,7 @@ def _gather(found, tree, q, scale, beyond, held):  # type: ignore[no-untyped-def
 @njit(cache=True)
 def _cell_values(targets, tree, q, cutoff, series, found, state):  # type: ignore[no-untyped-def]
     """Evaluate at the points of one cell; ``found`` are the runs of particles, ``state`` the buffers and results."""
-    points, order, first, last = targets
+    points, first, last = targets
     near, charge, work, at_zero, out, gradient = state
     scale = 1.0 / cutoff
     beyond = points[0, first:last].min() * scale - 1.5
@@ -83,16 +83,16 @@ def _cell_values(targets, tree, q, cutoff, series, found, state):  # type: ignor
     for i in range(first, last):
         for d in range(3):
             x[d] = points[d, i] * scale
-        out[order[i]] = _value(x, near, charge[:total], work, series[0], at_zero) * scale
+        out[i] = _value(x, near, charge[:total], work, series[0], at_zero) * scale
         if gradient.size > 0:
             _slope(x, near, charge[:total], work, series[1], g)
             for d in range(3):
-                gradient[order[i], d] = g[d] * scale * scale
+                gradient[i, d] = g[d] * scale * scale
 
 
 @njit(cache=True)
 def _at_points(targets, tree, q, cutoff, series, at_zero, out, gradient):  # type: ignore[no-untyped-def]
-    points, order, start = targets
+    points, start = targets
     runs = np.empty((tree[4][0] * tree[4][1], 2), np.int64)
     near, charge, work = np.empty((3, 256)), np.empty(256), (np.empty(256), np.empty(256))
     low, high = np.empty(3), np.empty(3)
@@ -107,13 +107,38 @@ def _at_points(targets, tree, q, cutoff, series, at_zero, out, gradient):  # typ
                 near, charge = np.empty((3, room)), np.empty(room)
                 work = (np.empty(room), np.empty(room))
             state = (near, charge, work, at_zero, out, gradient)
-            _cell_values((points, order, first, last), tree, q, cutoff, series, (runs, count, total), state)
+            _cell_values((points, first, last), tree, q, cutoff, series, (runs, count, total), state)
 
 
-def _width(points: Array, cutoff: float) -> float:
-    """Return the edge of cells of points: few have the particles they look at gathered together."""
+def targets(points: Array, particles: Cells, splitting: Splitting, *, gradient: bool = False) -> Cells:
+    """Return points sorted for `at_cells`, in cells of the edge that costs least."""
+    cutoff = splitting.cutoff
+    if _from_particles(len(points), particles, gradient):
+        return cells(points, cutoff / 3)
     size = np.maximum(np.ptp(points, axis=0), 1e-3 * cutoff)
-    return float(np.clip((_SHARED * np.prod(size) / len(points)) ** (1 / 3), cutoff / 3, cutoff))
+    shared = float((_SHARED * np.prod(size) / len(points)) ** (1 / 3))
+    return cells(points, min(max(shared, cutoff / 3), cutoff))
+
+
+def _from_particles(points: int, particles: Cells, gradient: bool) -> bool:
+    return not gradient and points > _MANY * particles.order.size
+
+
+def at_cells(
+    targets: Cells, particles: Cells, charges: Array, splitting: Splitting, *, gradient: bool = False, own: bool = False
+) -> tuple[Array, Array]:
+    """Return what `at_points` does, at sorted points and in their order."""
+    n = targets.order.size
+    out, slope = np.zeros(n), np.empty((n if gradient else 0, 3))
+    if _from_particles(n, particles, gradient):
+        neighbour_spread.add_to_points(out, targets, particles, charges, splitting, own=own)
+        return out, slope
+    tree = (particles.start, particles.points, particles.origin, particles.width, particles.shape)
+    coefficients = np.array(splitting.coefficients)
+    series = (fours(coefficients), fours(powers.polyder(coefficients)))
+    points = (targets.points, targets.start)
+    _at_points(points, tree, charges, splitting.cutoff, series, 0.0 if own else np.inf, out, slope)
+    return out, slope
 
 
 def at_points(
@@ -139,16 +164,15 @@ def at_points(
     About 1 ns for each particle that is looked at: two (many points a particle) to five times those nearer than the
     cutoff.
     """
-    out, slope = np.zeros(len(points)), np.empty((len(points) if gradient else 0, 3))
     if len(points) == 0:
-        return out, slope
-    if not gradient and len(points) > _MANY * particles.order.size:
-        neighbour_spread.add_to_points(out, points, particles, charges, splitting, own=own)
-        return out, slope
-    targets = cells(points, _width(points, splitting.cutoff))
-    tree = (particles.start, particles.points, particles.origin, particles.width, particles.shape)
-    coefficients = np.array(splitting.coefficients)
-    series = (fours(coefficients), fours(powers.polyder(coefficients)))
-    sorted_targets = (targets.points, targets.order, targets.start)
-    _at_points(sorted_targets, tree, charges, splitting.cutoff, series, 0.0 if own else np.inf, out, slope)
-    return out, slope
+        return np.empty(0), np.empty((0, 3))
+    held = targets(points, particles, splitting, gradient=gradient)
+    values, slopes = at_cells(held, particles, charges, splitting, gradient=gradient, own=own)
+    return unsorted(held, values), unsorted(held, slopes) if gradient else slopes
+
+
+def unsorted(held: Cells, values: Array) -> Array:
+    """Return values at sorted points in the order that the points came in."""
+    out = np.empty_like(values)
+    out[held.order] = values
+    return out

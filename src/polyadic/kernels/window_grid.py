@@ -157,20 +157,20 @@ def _slopes(values, first, w, d, width, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _read(points, order, values, origin, inverse, width, table, out, gradient):  # type: ignore[no-untyped-def]
+def _read(points, values, origin, inverse, width, table, out, gradient):  # type: ignore[no-untyped-def]
     w, d = np.empty((3, table.shape[1])), np.zeros((3, table.shape[1]))
     first, found = np.empty(3, np.int64), np.empty(3)
-    for i in range(order.size):
+    for i in range(out.size):
         for axis in range(3):
             g = (points[axis, i] - origin[axis]) * inverse[axis]
             first[axis] = _weights(g, width, table, w[axis])
             if gradient.size > 0:
                 _differences(g, width, table, d[axis])
-        out[order[i]] = _value(values, first, w, width)
+        out[i] = _value(values, first, w, width)
         if gradient.size > 0:
             _slopes(values, first, w, d, width, found)
             for axis in range(3):
-                gradient[order[i], axis] = found[axis] * inverse[axis]
+                gradient[i, axis] = found[axis] * inverse[axis]
 
 
 def size(length: float, step: float, width: int) -> int:
@@ -208,14 +208,14 @@ def spread(points: Array, charges: Array, low: Array, step: Array, high: Array, 
 
 
 def interpolate(
-    points: tuple[Array, NDArray[np.int64]], values: Array, low: Array, step: Array, by: Window, gradient: bool
+    points: Array, values: Array, low: Array, step: Array, by: Window, gradient: bool
 ) -> tuple[Array, Array]:
     """Return a function and, if asked for, its gradient at points, from window coefficients on a grid as of `spread`.
 
     Parameters
     ----------
     points
-        Coordinates sorted in space, shape (3, n), and the place of each in the result, shape (n,).
+        Shape (3, n), best sorted in space.
     values
         Coefficients of the grid.
     low, step, by
@@ -223,8 +223,8 @@ def interpolate(
     gradient
         Whether the gradient is made; else it has shape (0, 3).
     """
-    n = points[1].size
+    n = points.shape[1]
     out, slope = np.empty(n), np.empty((n if gradient else 0, 3))
     origin = low - margin(by.width) * step
-    _read(points[0], points[1], values, origin, 1.0 / step, by.width, by.table, out, slope)
+    _read(points, values, origin, 1.0 / step, by.width, by.table, out, slope)
     return out, slope

@@ -98,20 +98,22 @@ class ParticlePotential:
 
     def _evaluate(self, points: Array, *, gradient: bool, own: bool) -> tuple[Array, Array]:
         """Return potential and gradient at points of the region, in the potential's unit."""
+        if len(points) == 0:
+            return np.empty(0), np.empty((0, 3))
         particles, charges = self._neighbours
-        if self.cell is None:
-            values, slopes = self._reader(points, gradient)
-            near = points
-        else:
+        if self.cell is not None:
             fractional = points @ np.linalg.inv(self.cell)
             fractional -= np.floor(fractional)
-            values, slopes = self._reader(fractional, gradient)
+            points = fractional @ self.cell
+        held = neighbour_sum.targets(points, particles, self.splitting, gradient=gradient)
+        where = held.points if self.cell is None else np.ascontiguousarray(fractional[held.order].T)
+        values, slopes = self._reader(where, gradient)
+        if self.cell is not None:
             slopes = slopes @ np.linalg.inv(self.cell).T
-            near = fractional @ self.cell
-        short, short_slopes = neighbour_sum.at_points(
-            near, particles, charges, self.splitting, gradient=gradient, own=own
-        )
-        return values + self.factor * short, slopes + self.factor * short_slopes
+        short = neighbour_sum.at_cells(held, particles, charges, self.splitting, gradient=gradient, own=own)
+        values += self.factor * short[0]
+        slopes += self.factor * short[1]
+        return neighbour_sum.unsorted(held, values), neighbour_sum.unsorted(held, slopes) if gradient else slopes
 
     @functools.cached_property
     def _neighbours(self) -> tuple[Cells, Array]:
@@ -152,10 +154,10 @@ class ParticlePotential:
             mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
             return self(mesh)
         particles, charges = self._neighbours
-        out = self.long.on_grid(*axes)
+        expansion = self.long.expansion
+        out = long_range_free.product(expansion.core, [expansion.factor(d, a) for d, a in enumerate(axes)])
         step = np.array([a[1] - a[0] for a in axes])
         origin = np.array([a[0] for a in axes])
-        out = np.ascontiguousarray(out)
         neighbour_spread.add_to_grid(out, origin, step, particles, self.factor * charges, self.splitting)
         return out
 
