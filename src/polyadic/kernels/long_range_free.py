@@ -97,7 +97,8 @@ def product(tensor: Array, matrices: Sequence[Array]) -> Array:
     first, second, third = matrices
     out = first @ np.ascontiguousarray(tensor).reshape(len(tensor), -1)
     out = np.matmul(second, out.reshape(len(first), *tensor.shape[1:]))
-    return (out.reshape(-1, tensor.shape[2]) @ third.T).reshape(len(first), len(second), len(third))
+    out = out.reshape(-1, tensor.shape[2]) @ third.T
+    return np.asarray(out.reshape(len(first), len(second), len(third)))
 
 
 def build(

@@ -103,7 +103,7 @@ def bandwidth_of(tolerance: float) -> float:
             break
         step = (goal - here) * (bandwidth - near) / (here - before)
         near, before, bandwidth = bandwidth, here, max(bandwidth + step, 0.1)
-    return bandwidth + 1e-3
+    return float(bandwidth) + 1e-3
 
 
 def _end(bandwidth: float) -> float:

@@ -31,6 +31,8 @@ class Charges:
         Root mean square of the potential, in charge/length: tolerances are relative to it.
     periodic
         Whether the region is a cell.
+    crowding
+        Highest density over the mean density.
     """
 
     count: int
@@ -39,11 +41,14 @@ class Charges:
     volume: float
     scale: float
     periodic: bool
+    crowding: float = 1.0
 
     def kernel_tolerance(self, cutoff: float, tolerance: float) -> float:
         """Return the relative tolerance of the kernel at which the errors of all neighbours stay below a third."""
-        neighbours = 1.0 + self.count / self.volume * 4 * np.pi / 3 * (2 * cutoff) ** 3
-        allowed = tolerance * self.scale * cutoff / (3 * self.charge * np.sqrt(neighbours))
+        near = self.count / self.volume * self.crowding * 4 * np.pi / 3 * (2 * cutoff) ** 3
+        neighbours = 1.0 + (near if self.periodic else min(near, self.count))
+        share = 5 if self.periodic else 3  # the errors of images add up
+        allowed = tolerance * self.scale * cutoff / (share * self.charge * np.sqrt(neighbours))
         return float(np.clip(allowed, 1e-14, 1e-2))
 
     def cost(self, cutoff: float, band: float, points: int) -> float:
@@ -81,7 +86,7 @@ def choose(system: Charges, tolerance: float, points: int, given: float | Splitt
         return given
     if given is not None:
         kernel = system.kernel_tolerance(3.0 / given if given > 0 else 1.0, tolerance)
-        return gaussian(given, kernel / 3)
+        return gaussian(given, kernel / 5)
     size = float(system.lengths.max())
     best = (np.inf, 0.6 * size)
     for cutoff in (size * 1.15 ** -np.arange(0.0, 40.0) * 0.6).tolist():
