@@ -141,7 +141,7 @@ def finufft_and_neighbours(problem: Problem) -> tuple[float, float, float] | Non
 
 def fmm(problem: Problem) -> tuple[float, float, float]:
     tolerance = settled(
-        (1e-1, 1e-2, 1e-3, 1e-4, 1e-5),
+        (5e-2, 5e-3, 5e-4, 3e-4, 1e-4, 1e-5),
         lambda eps, points: by_fmm(problem.x, problem.q, points, eps),
         problem.sample,
         problem.truth,
