@@ -89,6 +89,7 @@ def long_range(potential: ParticlePotential) -> xr.Dataset:
         "unit_factor": potential.factor,
         "tolerance": potential.tolerance,
         "coordinates": "fractional" if fractional else "cartesian",
+        "quantity": "long range of the potential",
         "net_charge": potential.net_charge,
         "excluded_radius": found.excluded_radius,
         "comment": "long range of the potential; the short range is summed over particles nearer than the cutoff",
