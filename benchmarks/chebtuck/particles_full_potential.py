@@ -68,7 +68,7 @@ def error(values, chosen, truth):
 
 
 def settled(ladder, values_at, sample, truth):
-    """Return the first tolerance, loosest first, whose error on the sample is small enough, else the last; its error."""
+    """Return the loosest tolerance whose error on the sample is small enough, or the tightest, and its error."""
     for tolerance in ladder:
         reached = error(values_at(tolerance, sample), slice(None), truth)
         if reached <= TOLERANCE:

@@ -1,6 +1,7 @@
 """The Coulomb kernel 1/r split into a short range, zero beyond a cutoff, and a long range of bounded frequency."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -107,10 +108,15 @@ def with_cutoff(cutoff: float, tolerance: float) -> Splitting:
     _positive("cutoff", cutoff)
     c = bandwidth_of(tolerance)
     psi = prolate(c)
-    nodes, weights = np.polynomial.legendre.leggauss(80)
+    nodes, weights = _quadrature()
     second_moment = float(weights @ (nodes**2 * psi(nodes))) / psi.integral
     coefficients = _fit(psi.running_mean, tolerance)
     return Splitting("prolate", c, cutoff, c / cutoff, coefficients, 2 * np.pi * second_moment * cutoff**2)
+
+
+@functools.cache
+def _quadrature() -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(80)
 
 
 def _positive(name: str, value: float) -> None:

@@ -67,7 +67,11 @@ def build(points: Array, charges: Array, cell: Array, splitting: Splitting, tole
 def _folded(grid: Array, size: int, width: int) -> Array:
     """Return a grid with its first axis wrapped to a period and moved to the end."""
     out = np.zeros((size, *grid.shape[1:]))
-    np.add.at(out, (np.arange(len(grid)) - window_grid.margin(width)) % size, grid)
+    done, place = 0, -window_grid.margin(width) % size
+    while done < len(grid):
+        count = min(size - place, len(grid) - done)
+        out[place : place + count] += grid[done : done + count]
+        done, place = done + count, 0
     return np.moveaxis(out, 0, -1)
 
 

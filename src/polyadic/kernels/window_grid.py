@@ -56,6 +56,15 @@ class Window:
         return np.where(np.abs(z) < 1, self.psi(np.clip(z, -1, 1)), 0.0)
 
 
+@functools.cache
+def _monomials(count: int) -> Array:
+    """Return the matrix from Chebyshev coefficients to coefficients of powers."""
+    out = np.zeros((count, count))
+    for k in range(count):
+        out[: k + 1, k] = chebyshev.cheb2poly(np.eye(count)[k, : k + 1])
+    return out
+
+
 @functools.lru_cache(maxsize=32)
 def window(tolerance: float, oversampling: float = 2.0) -> Window:
     """Return the narrowest window of a tolerance.
@@ -75,9 +84,7 @@ def window(tolerance: float, oversampling: float = 2.0) -> Window:
     tails = np.cumsum(np.abs(series[::-1]), axis=0)[::-1].max(axis=1)
     degree = int(np.count_nonzero(tails > tolerance / 30)) - 1
     table = np.zeros((degree + 1, -(-width // 4) * 4))
-    for p in range(width):
-        powers = chebyshev.cheb2poly(series[: degree + 1, p])
-        table[: powers.size, p] = powers
+    table[:, :width] = _monomials(degree + 1) @ series[: degree + 1]
     return Window(width, oversampling, table, psi)
 
 
