@@ -20,7 +20,6 @@ from collections.abc import Callable
 import numpy as np
 
 from polyadic.kernels import direct_sum, neighbour_spread, neighbour_sum
-from polyadic.kernels.cells import cells
 from polyadic.kernels.coulomb_splitting import gaussian
 from polyadic.methods.chebtuck.particle_potential import particle_potential
 
@@ -98,7 +97,7 @@ class Problem:
 
     def short(self, out, split, points):
         """Return values at points plus the short range."""
-        held = cells(self.x, split.cutoff / 2)
+        held = neighbour_sum.sources(self.x, split.cutoff)
         charges = self.q[held.order]
         if self.grid and points is self.where:
             out = np.ascontiguousarray(out.reshape([len(self.axis)] * 3))

@@ -17,7 +17,6 @@ import time
 import numpy as np
 
 from polyadic.kernels import ewald_sum, long_range_periodic, neighbour_sum
-from polyadic.kernels.cells import cells
 from polyadic.kernels.coulomb_splitting import gaussian
 from polyadic.methods.chebtuck.particle_potential import particle_potential
 from polyadic.sources.particle_files import made
@@ -54,7 +53,7 @@ def by_helpme(x, q, side, setting):
     charges, places = helpme_py.MatrixD(q[:, None].copy()), helpme_py.MatrixD(x.copy())
     far = pme.compute_E_rec(0, charges, places) + pme.compute_E_self(0, charges)
     images, image_charges = long_range_periodic.images(x / side, q, np.eye(3) * side, split.cutoff)
-    held = cells(images, split.cutoff / 2)
+    held = neighbour_sum.sources(images, split.cutoff)
     near, _ = neighbour_sum.at_points(x, held, image_charges[held.order], split, own=True)
     return far + 0.5 * float(q @ near)
 
@@ -89,7 +88,7 @@ def helpme_settings():
 
 def best_helpme(x, q, side, energy):
     best = None
-    for cutoff in (1.2, 0.9, 0.7, 0.55, 0.45):  # of the unit cell
+    for cutoff in (2.4, 1.8, 1.4, 1.1, 0.85):  # of the unit cell
         for tolerance, order in helpme_settings():
             if abs(by_helpme(x, q, side, (tolerance, cutoff, order)) / energy - 1) <= GOAL:
                 break
@@ -106,7 +105,7 @@ def compare(count):
     x = record.position * side / record.cell[0][0]
     x = (x + np.random.default_rng(count).normal(0, 0.02, x.shape)) % side
     q = np.asarray(record.charge, float)
-    fine = particle_potential(x, q, 1e-12, 6.0, cell=[side] * 3)
+    fine = particle_potential(x, q, 1e-12, 2.5, cell=[side] * 3)
     where = np.random.default_rng(0).uniform(0, side, (20, 3))
     check = np.abs(fine(where) - ewald_sum.potential(where, x, q, np.eye(3) * side)).max() / fine.scale
     energy = fine.energy()

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels import neighbour_sum
-from polyadic.kernels.cells import cells
 from polyadic.kernels.coulomb_splitting import Splitting, with_cutoff
 
 Array = NDArray[np.float64]
@@ -46,7 +45,7 @@ def potential(points: Array, positions: Array, charges: Array, cell: Array, tole
     split = with_cutoff(float(1 / np.linalg.norm(inverse, axis=0).max()), tolerance)
     at, home = points @ inverse, positions @ inverse
     at, home = at - np.floor(at), home - np.floor(home)
-    held = cells(home @ cell, split.cutoff / 4)
+    held = neighbour_sum.sources(home @ cell, split.cutoff)
     reach = [range(-n, n + 1) for n in np.ceil(split.cutoff * np.linalg.norm(inverse, axis=0) - 1e-12).astype(int)]
     total = np.full(len(points), -charges.sum() * split.background / abs(float(np.linalg.det(cell))))
     for shift in ((a, b, c) for a in reach[0] for b in reach[1] for c in reach[2]):

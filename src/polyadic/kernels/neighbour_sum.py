@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 _LANES = 16  # gathered particles are filled up to a multiple: vectors without a remainder
 _MANY = 3  # points a particle from which it is cheaper to go from particles to points
-_SHARED = 15  # points that share one gathering
+_SHARED = 8  # points that share one gathering
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -108,6 +108,13 @@ def _at_points(targets, tree, q, cutoff, series, at_zero, out, gradient):  # typ
                 work = (np.empty(room), np.empty(room))
             state = (near, charge, work, at_zero, out, gradient)
             _cell_values((points, first, last), tree, q, cutoff, series, (runs, count, total), state)
+
+
+def sources(positions: Array, cutoff: float) -> Cells:
+    """Return particles sorted for `at_cells` and `neighbour_spread`, about one in a cell."""
+    size = np.maximum(np.ptp(positions, axis=0), 1e-3 * cutoff)
+    edge = float((np.prod(size) / len(positions)) ** (1 / 3))
+    return cells(positions, min(max(edge, cutoff / 4), cutoff / 2))
 
 
 def targets(points: Array, particles: Cells, splitting: Splitting, *, gradient: bool = False) -> Cells:

@@ -44,16 +44,16 @@ class Charges:
     crowding: float = 1.0
 
     def kernel_tolerance(self, cutoff: float, tolerance: float) -> float:
-        """Return the relative tolerance of the kernel at which the errors of all neighbours stay below a third."""
+        """Return the relative tolerance of the kernel at which the errors of all neighbours stay small beside it."""
         near = self.count / self.volume * self.crowding * 4 * np.pi / 3 * (2 * cutoff) ** 3
         neighbours = 1.0 + (near if self.periodic else min(near, self.count))
-        share = 5 if self.periodic else 3  # the errors of images add up
+        share = 1.5 if self.periodic else 2.0
         allowed = tolerance * self.scale * cutoff / (share * self.charge * np.sqrt(neighbours))
         return float(np.clip(allowed, 1e-14, 1e-2))
 
     def cost(self, cutoff: float, band: float, points: int) -> float:
         """Return the estimated seconds of a build and an evaluation at ``points`` points."""
-        near = (points + self.count) * self.count / self.volume * 4.2 * cutoff**3 * _PAIR
+        near = max(points, self.count) * self.count / self.volume * 4.2 * cutoff**3 * _PAIR
         period = self.lengths if self.periodic else 1.3 * self.lengths
         waves = np.maximum(band * period / np.pi, 1.0)
         grid = np.prod(1.8 * waves + 10)

@@ -34,10 +34,10 @@ def summary(system: ParticleSystem) -> Charges:
 
 
 def _crowding(positions: Array) -> float:
-    """Return the highest density over the mean, of boxes that hold 64 particles of every sample on average."""
+    """Return the highest density over the mean, of boxes that hold 16 particles of a sample on average."""
     sample = positions[:: max(len(positions) // 50_000, 1)]
     size = np.maximum(np.ptp(sample, axis=0), 1e-9)
-    held = cells(sample, float((64 * np.prod(size) / len(sample)) ** (1 / 3)))
+    held = cells(sample, float((16 * np.prod(size) / len(sample)) ** (1 / 3)))
     return max(1.0, float(np.diff(held.start).max() * (held.start.size - 1) / len(sample)))
 
 

@@ -16,7 +16,7 @@ from polyadic.kernels import (
     neighbour_sum,
     potential_units,
 )
-from polyadic.kernels.cells import Cells, cells
+from polyadic.kernels.cells import Cells
 from polyadic.kernels.coulomb_splitting import Splitting
 from polyadic.kernels.potential_error import ErrorEstimate, estimate
 from polyadic.kernels.splitting_choice import choose
@@ -126,7 +126,7 @@ class ParticlePotential:
             fractional = positions @ np.linalg.inv(self.cell)
             fractional = fractional - np.floor(fractional)
             positions, charges = long_range_periodic.images(fractional, charges, self.cell, self.splitting.cutoff)
-        held = cells(positions, self.splitting.cutoff / 2)
+        held = neighbour_sum.sources(positions, self.splitting.cutoff)
         return held, charges[held.order]
 
     @functools.cached_property
@@ -138,8 +138,10 @@ class ParticlePotential:
         else:
             low, high = np.zeros(3), np.ones(3)
             step = 1.0 / (4.0 * (long_range_periodic.harmonics(self.cell, self.splitting.band) + 1))
-        tolerance = max(self.tolerance / 10, 1e-14)
         expansion, factors = self.long.expansion, []
+        # The window's error is relative to the long range, which in a crowd or with a net charge exceeds the scale.
+        excess = max(float(np.linalg.norm(expansion.core)) / (3 * self.scale), 1.0) if self.scale > 0 else 1.0
+        tolerance = max(self.tolerance / (10 * excess), 1e-14)
         for d in range(3):
             count = 5 * int((high[d] - low[d]) / step[d]) + 15
             x = from_reference(chebyshev.points(count), (float(low[d]), float(high[d])))  # dense at the ends
