@@ -53,7 +53,9 @@ class Window:
     def matrix(self, x: Array, size: int) -> Array:
         """Return the weights of a grid of ``size`` points at positions in grid spacings, shape (len(x), size)."""
         z = (np.arange(size)[None, :] - np.asarray(x)[:, None]) * (2 / self.width)
-        return np.where(np.abs(z) < 1, self.psi(np.clip(z, -1, 1)), 0.0)
+        out, near = np.zeros_like(z), np.abs(z) < 1
+        out[near] = self.psi(z[near])
+        return out
 
 
 @functools.cache

@@ -212,6 +212,8 @@ class ParticlePotential:
 
     @functools.cached_property
     def _coincident(self) -> tuple[int, int] | None:
+        if np.unique(self.positions[:, 0]).size == len(self.positions):  # as with measured positions: no need to sort
+            return None
         order = np.lexsort(self.positions.T)
         same = np.flatnonzero(np.all(np.diff(self.positions[order], axis=0) == 0, axis=1))
         return (int(order[same[0]]), int(order[same[0] + 1])) if same.size else None
