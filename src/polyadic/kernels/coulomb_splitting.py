@@ -129,5 +129,5 @@ def _fit(even: Callable[[Array], Array], tolerance: float) -> tuple[float, ...]:
     nodes = chebyshev.chebpts1(49)
     series = np.asarray(chebyshev.chebfit(nodes, even(np.sqrt((nodes + 1) / 2)), 48))
     tail = np.cumsum(np.abs(series[::-1]))[::-1]
-    needed = int(np.count_nonzero(tail > max(tolerance / 30, 3e-15) * np.abs(series).sum()))
+    needed = int(np.count_nonzero(tail > max(tolerance / 10, 3e-15) * np.abs(series).sum()))
     return tuple(float(v) for v in chebyshev.cheb2poly(series[: max(needed, 2)]))

@@ -9,12 +9,22 @@ from numpy.typing import NDArray
 
 from polyadic.kernels.cells import Cells, cells
 from polyadic.kernels.coulomb_splitting import Splitting
-from polyadic.kernels.short_range import FAST, SAME, fours, inverse_root, polynomial, runs_near
+from polyadic.kernels.short_range import FAST, LANES, SAME, fours, inverse_root, polynomial, runs_near
 
 Array = NDArray[np.float64]
 
 _GROUP = 4  # points of a row that are handled at once
+_ROWS = 4  # rows that share their run
 _FAR = 2.0  # a squared distance that counts as beyond the cutoff
+
+
+@njit(cache=True)
+def _filled(square, count):  # type: ignore[no-untyped-def]
+    """Return a count that whole vectors make up, what is new in it far away: loops without a remainder."""
+    whole = (count + LANES - 1) // LANES * LANES
+    for k in range(count, whole):
+        square[k] = _FAR
+    return whole
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -28,19 +38,25 @@ def _shorts(s, count, coefficients, charge, out):  # type: ignore[no-untyped-def
 
 @njit(cache=True)
 def _rows(span, offset, step, flat, runs):  # type: ignore[no-untyped-def]
-    """Write for each row of a plane the first point that one particle reaches, and how many groups from there."""
+    """Write for each row of a plane the first point that one particle reaches, and how many groups from there.
+
+    Four rows share what the one nearest to the particle needs: square roots cost more than a few points too many.
+    """
     inverse = 1.0 / step[2]
     middle = -offset[2] * inverse
-    for b in range(span[0], span[1]):
-        dy = offset[1] + b * step[1]
+    for start in range(span[0], span[1], _ROWS):
+        stop = min(start + _ROWS, span[1])
+        below, above = offset[1] + start * step[1], offset[1] + (stop - 1) * step[1]
+        dy = max(below, -above, 0.0)
         left = 1.0 - flat - dy * dy
         half = np.sqrt(max(left, 0.0)) * inverse
         first = max(np.int64(np.ceil(middle - half)), 0)
         last = min(np.int64(np.floor(middle + half)) + 1, span[2])
         groups = max(last - first + _GROUP - 1, 0) // _GROUP if left > 0.0 else 0
-        if b == span[3]:  # behind the last row of all there is no memory
+        if stop == span[3] + 1:  # behind the last row of all there is no memory
             first = min(first, span[2] - groups * _GROUP)
-        runs[b - span[0], 0], runs[b - span[0], 1] = first, groups
+        for b in range(start - span[0], stop - span[0]):
+            runs[b, 0], runs[b, 1] = first, groups
 
 
 @njit(cache=True)
@@ -92,7 +108,7 @@ def _on_grid(particles, q, cutoff, coefficients, grid, out):  # type: ignore[no-
     origin, step, shape = grid
     scale = 1.0 / cutoff
     rows = min(np.int64(2.0 * cutoff / step[1]) + 2, shape[1])
-    most = rows * (min(np.int64(2.0 * cutoff / step[2]) + 2, shape[2]) + _GROUP)
+    most = rows * (min(np.int64(2.0 * cutoff / step[2]) + 2, shape[2]) + _GROUP) + LANES
     square, value, runs = np.empty(most), np.empty(most), np.empty((rows, 2), np.int64)
     offset, line = np.empty(3), np.full(shape[2] + 2 * _GROUP, _FAR)
     for j in range(q.size):
@@ -107,7 +123,7 @@ def _on_grid(particles, q, cutoff, coefficients, grid, out):  # type: ignore[no-
             dx = offset[0] + a * step[0] * scale
             last = shape[1] - 1 if a == shape[0] - 1 else -1
             count = _squares((b0, b1, shape[2], last), offset, step * scale, dx * dx, line, (square, runs))
-            _shorts(square, count, coefficients, q[j] * scale, value)
+            _shorts(square, _filled(square, count), coefficients, q[j] * scale, value)
             _add_rows((a * shape[1] + b0) * shape[2], shape[2], runs[: b1 - b0], value, out)
 
 
@@ -147,10 +163,10 @@ def _to_points(particles, q, tree, coefficients, own, out):  # type: ignore[no-u
         for d in range(3):
             x[d] = particles[d, j]
         count, total = runs_near(x, x, tree, 1.0, runs)
-        if total > square.size:
-            square, value = np.empty(2 * total), np.empty(2 * total)
+        if total + LANES > square.size:
+            square, value = np.empty(2 * (total + LANES)), np.empty(2 * (total + LANES))
         _distances(x, tree[1], runs[:count], square)
-        _shorts(square, total, coefficients, q[j], value)
+        _shorts(square, _filled(square, total), coefficients, q[j], value)
         if own:
             for k in range(total):
                 value[k] = 0.0 if square[k] < SAME else value[k]

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from polyadic.kernels import neighbour_spread
 from polyadic.kernels.cells import Cells, cells
 from polyadic.kernels.coulomb_splitting import Splitting
-from polyadic.kernels.short_range import FAST, SAME, fours, inverse_root, polynomial, runs_near
+from polyadic.kernels.short_range import FAST, LANES, SAME, fours, inverse_root, polynomial, runs_near
 
 Array = NDArray[np.float64]
 
-_LANES = 16  # gathered particles are filled up to a multiple: vectors without a remainder
 _MANY = 3  # points a particle from which it is cheaper to go from particles to points
 _SHARED = 8  # points that share one gathering
 
@@ -65,7 +64,7 @@ def _gather(found, tree, q, scale, beyond, held):  # type: ignore[no-untyped-def
             near[2, at + k] = particles[2, first + k] * scale
             charge[at + k] = q[first + k]
         at += length
-    padded = (at + _LANES - 1) // _LANES * _LANES
+    padded = (at + LANES - 1) // LANES * LANES
     for k in range(at, padded):
         near[0, k], near[1, k], near[2, k], charge[k] = beyond, 0.0, 0.0, 0.0
     return padded
@@ -102,8 +101,8 @@ def _at_points(targets, tree, q, cutoff, series, at_zero, out, gradient):  # typ
             for d in range(3):
                 low[d], high[d] = points[d, first:last].min(), points[d, first:last].max()
             count, total = runs_near(low, high, tree, cutoff, runs)
-            if total + _LANES > charge.size:
-                room = 2 * (total + _LANES)
+            if total + LANES > charge.size:
+                room = 2 * (total + LANES)
                 near, charge = np.empty((3, room)), np.empty(room)
                 work = (np.empty(room), np.empty(room))
             state = (near, charge, work, at_zero, out, gradient)

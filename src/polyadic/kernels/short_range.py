@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 FAST = {"reassoc", "nsz", "contract"}
+LANES = 16
+"""Numbers in a step of a loop that the compiler makes of four vectors."""
 SAME = 1e-26
 """Squared distance in cutoffs below which two points are one."""
 
