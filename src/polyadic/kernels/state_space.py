@@ -131,7 +131,7 @@ def smooth(
     by_start = (np.outer(r, r) - N) / 2
     gradient = np.zeros_like(log_parameters)
     states = model.readout.shape[1] // log_parameters.shape[0]
-    for column, change in enumerate(derivatives(terms, log_parameters, distinct_gaps(knots)[0])):
+    for column, change in enumerate(derivatives(terms, log_parameters, distinct_gaps(knots)[0], model)):
         parts = np.einsum("gij,gij->i", back[4], change.transition) + np.einsum("gij,gij->i", back[5], change.noise)
         parts += (by_start * change.stationary).sum(axis=1)
         gradient[:, column] = parts.reshape(-1, states).sum(axis=1)

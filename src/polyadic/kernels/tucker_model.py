@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_start
+from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_refill, tucker_start
 from polyadic.kernels.core_form import extend
 from polyadic.kernels.functional_tucker import Options, Start, Table, TuckerPosterior, fit
 from polyadic.kernels.mode_process import AxisPrior, PointPrior, Prior
@@ -17,6 +17,7 @@ from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, k
 
 Array = NDArray[np.float64]
 LARGEST_PLACE = 3000
+REFILLS = 3
 CHUNK = 30_000_000
 CANDIDATES = ("matern12", "matern32", "matern52")
 """The kernels that ``"auto"`` chooses from. A fit begins with the roughest: a smooth one would call roughness noise."""
@@ -156,8 +157,34 @@ def fit_model(
     options = Options(settings.noise, settings.max_iterations, settings.tolerance, choice)
     starts = tucker_start.starts(form, priors, table, settings.seed) if begin is None else [_continued(begin, priors)]
     posterior = fit(form, priors, table, starts, options)
+    if begin is None:
+        posterior = _refilled(priors, table, posterior, options, settings.seed)
     named = replace(layout, kernels=tuple(_named(layout, k, state) for k, state in enumerate(posterior.modes)))
     return TuckerModel(named, posterior, settings.link, centre, scale, drift_centre, drift_scale)
+
+
+def _refilled(
+    priors: tuple[Prior, ...], table: Table, posterior: TuckerPosterior, options: Options, seed: int
+) -> TuckerPosterior:
+    """Return the posterior with new functions in the slots of pruned ones, as long as that raises the bound."""
+    generator = np.random.default_rng(seed)
+    for _ in range(REFILLS):
+        chosen = tuple(
+            mode_process.with_kernel(prior, _kernel(state)) or prior
+            for prior, state in zip(priors, posterior.modes, strict=True)
+        )
+        start = tucker_refill.refilled(chosen, table, posterior, generator)
+        if start is None:
+            break
+        found = fit(posterior.form, chosen, table, [start], options)
+        if found.bound[-1] <= posterior.bound[-1]:
+            break
+        posterior = found
+    return posterior
+
+
+def _kernel(state: mode_process.Posterior) -> str:
+    return state.kernel if isinstance(state, AxisPosterior) else state.points.kernel
 
 
 def _is_open(kernel: str) -> bool:
@@ -166,8 +193,7 @@ def _is_open(kernel: str) -> bool:
 
 def _named(layout: Layout, k: int, state: mode_process.Posterior) -> str:
     """Return the kernel of a mode with the name that was chosen in the place of ``auto``."""
-    chosen = state.kernel if isinstance(state, AxisPosterior) else state.points.kernel
-    return re.sub(r"\bauto\b", chosen, layout.kernels[k])
+    return re.sub(r"\bauto\b", _kernel(state), layout.kernels[k])
 
 
 def _coordinates(prior: Prior) -> Array:
@@ -277,17 +303,5 @@ def log_density(model: TuckerModel, X: Array, y: Array) -> Array:
 
 
 def relevances(model: TuckerModel) -> tuple[Array, ...]:
-    """Return, for each mode, the part of the variance of f that each free function carries over the training indexes.
-
-    The mean square of the function times the core's slice, relative to the largest: values near zero are pruned.
-    """
-    form, core = model.posterior.form, model.posterior.core
-    found = []
-    for k, state in enumerate(model.posterior.modes):
-        variance = np.exp(state.log_parameters[:, mode_process.state_variance_columns(state)]).sum(axis=1)
-        square = core.mean**2
-        if form.kind == "tucker":
-            square = np.moveaxis(square.reshape(form.sizes), k, 0).reshape(form.sizes[k], -1).sum(axis=1)
-        strength = square[list(form.free[k])] * variance
-        found.append(strength / max(float(strength.max()), 1e-300))
-    return tuple(found)
+    """Return the strength of every free function, see :func:`polyadic.kernels.tucker_refill.relevances`."""
+    return tucker_refill.relevances(model.posterior)

@@ -76,8 +76,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     A fit costs sweeps times N times the product of the other modes' R (R + 1) / 2. Fang et al., arXiv 2311.04829, with
     learned hyperparameters, main effects, exact prediction between indexes, and a monotone bound.
 
-    The bound has local optima: a function that carries little may be pruned from the start, its part of the field then
-    counts as noise, and bands of the noise-free field are too narrow there; bands of new values hold.
+    The bound has local optima: a function that carries little can be pruned from the start. Empty slots of a Tucker
+    core are therefore filled again from what the fit leaves, as long as the bound rises.
 
     Examples
     --------

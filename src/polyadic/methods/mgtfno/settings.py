@@ -12,8 +12,11 @@ class TrainingConfig:
 
     epochs: int = setting(25, "passes over the training samples, at least 1")
     batch: int = setting(8, "samples a step, at least 1")
-    learning_rate: float = setting(5e-3, "greatest learning rate of the one-cycle schedule, above 0")
-    weight_decay: float = setting(1e-4, "weight decay of AdamW, at least 0")
+    optimiser: Literal["soap", "adamw"] = setting(
+        "soap", "soap: Adam in the bases of Shampoo, for a learning rate near 0.02; adamw: for one near 0.005"
+    )
+    learning_rate: float = setting(2.5e-2, "greatest learning rate of the one-cycle schedule, above 0")
+    weight_decay: float = setting(1e-4, "decoupled weight decay, at least 0")
     warmup: float = setting(0.2, "share of the steps in which the learning rate rises, in (0, 1)")
     loss: Literal["h1", "l2"] = setting("h1", "what is minimised: the relative H1 or L2 error")
     transposition: bool = setting(

@@ -41,8 +41,8 @@ def fit(
     sets
         Of kind `fields` with the flag ``split``, one a resolution; the first gives the normalisation.
     training
-        Plain values: epochs, batch, learning_rate, weight_decay, warmup, loss, transposition, keep (best or last),
-        threads, device, precision, seed.
+        Plain values: epochs, batch, optimiser, learning_rate, weight_decay, warmup, loss, transposition, keep (best or
+        last), threads, device, precision, seed.
     label
         Folder below that of the checkpoints, and word in the log.
 
@@ -58,7 +58,7 @@ def fit(
     """
     print_of_data = fingerprint(architecture, sets, training)
     data = GridDataModule(sets, training["batch"], training["seed"], training["transposition"])
-    schedule = {key: training[key] for key in ("loss", "learning_rate", "weight_decay", "warmup")}
+    schedule = {key: training[key] for key in ("loss", "optimiser", "learning_rate", "weight_decay", "warmup")}
     schedule["steps"] = training["epochs"] * data.steps
     with _quiet(training["threads"]), torch.random.fork_rng(devices=[]):
         torch.manual_seed(training["seed"])
