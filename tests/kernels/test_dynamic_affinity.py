@@ -33,23 +33,32 @@ def test_binned_affinities_match_their_formula(kernel):
 
 @pytest.mark.parametrize("per_animal", [True, False])
 def test_chunks_and_their_margins_change_nothing(per_animal, monkeypatch):
-    rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal)
-    whole = rows.stored().matrix
-    monkeypatch.setattr(dynamic_affinity, "_CHUNK", 1)
+    values = traces(frames=900)
+    rows = dynamic_affinity.affinity_rows(values, 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal)
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamic_affinity, "_CHUNKS", 1)
+        whole = rows.stored().matrix
+    monkeypatch.setattr(dynamic_affinity, "_PIECE", 1)
     assert len(rows.chunks) > 3
+    assert len(list(rows.pieces(rows.chunks[0]))) > 3
     np.testing.assert_allclose(rows.stored().matrix, whole, rtol=1e-5)
 
 
 def test_streamed_and_stored_give_the_same_model_and_threads_the_same_bytes(monkeypatch):
     rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=False)
-    settings = {"starts": 2, "seed": 0, "tolerance": 1e-4, "max_iterations": 20}
-    stored = dynamic_affinity.decompose(rows, 2, **settings)[0]
+    settings = {"tolerance": 1e-4, "max_iterations": 20}
+
+    def model(mapper=map):
+        begun = dynamic_affinity.starting_points(rows, 2, starts=2, seed=0)
+        return dynamic_affinity.decompose(rows, begun, **settings, mapper=mapper)[0]
+
+    stored = model()
     monkeypatch.setattr(dynamic_affinity, "_STORED", 0)
-    monkeypatch.setattr(dynamic_affinity, "_CHUNK", 1)
-    streamed = dynamic_affinity.decompose(rows, 2, **settings)[0]
+    monkeypatch.setattr(dynamic_affinity, "_PIECE", 1)
+    streamed = model()
     np.testing.assert_allclose(streamed.relative_error[-1], stored.relative_error[-1], rtol=1e-3)
     with ThreadPoolExecutor(2) as pool:
-        parallel = dynamic_affinity.decompose(rows, 2, **settings, mapper=pool.map)[0]
+        parallel = model(pool.map)
     for a, b in zip(streamed.factors, parallel.factors, strict=True):
         assert a.tobytes() == b.tobytes()
 

@@ -17,7 +17,8 @@ rule connectome_decompose:
         config=settings("connectome", "decompose"),
         code=code("methods.connectome.decompose"),
     shell:
-        "POLYADIC_THREADS={threads} python -m polyadic.methods.connectome.decompose"
+        "POLYADIC_CHECKPOINTS=logs/connectome/{wildcards.run}/checkpoints POLYADIC_THREADS={threads}"
+        " python -m polyadic.methods.connectome.decompose"
         " --traces {input.traces:q}"
         " --config {params.config:q} --out {output.factors:q} &> {log:q}"
 

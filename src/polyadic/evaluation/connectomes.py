@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose
+from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, starting_points
 from polyadic.kernels.modularity import greedy_communities
 
 Array = NDArray[np.floating]
@@ -96,7 +96,7 @@ def otsu(values: Array) -> float:
 def naive(traces: Array, sampling_rate: float, rank: int, kernel: str) -> Components:
     """Return one random start of a factorisation of affinities with a window of three frames only."""
     rows = affinity_rows(traces, sampling_rate, kernel=kernel, smoothing=3 / sampling_rate, per_animal=False)
-    model = decompose(rows, rank, starts=1, seed=0, tolerance=1e-4, max_iterations=200)[0]
+    model = decompose(rows, starting_points(rows, rank, 1, 0), tolerance=1e-4, max_iterations=200)[0]
     return Components(model.factors[0], model.factors[2], np.arange(rows.bins) * rows.width)
 
 

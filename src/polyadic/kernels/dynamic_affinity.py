@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from polyadic.kernels.nonnegative_cp import CP, DenseRows
 
 Array = NDArray[np.floating]
 
-_CHUNK = 2**27  # entries of a chunk with its margins: 512 MiB of single precision
+_CHUNKS = 16  # parts of a recording that are worked on in parallel; few, because each gives a sum as large as Z
+_PIECE = 3 * 2**25  # entries held of a chunk with the margins of the filter: 384 MiB of single precision
 _STORED = 2**27  # entries up to which the smoothed tensor is kept between passes: 512 MiB
 _BLOCK = 2**18
 _GAPS = 0.05  # share of missing frames up to which a trace is interpolated; above, the neuron counts as missing
@@ -53,9 +55,8 @@ class AffinityRows:
 
     @property
     def chunks(self) -> Sequence[slice]:
-        """Rows of the chunks: as many as fit 512 MiB with their margins, never over two animals."""
-        inner = int(np.prod(self.shape[1:]))
-        step = max(8, min(self.bins, _CHUNK // max(inner, 1) - 2 * self._margin))
+        """Rows of the chunks: a sixteenth of each recording, or more where the margins would cost too much."""
+        step = max(8, 6 * self._margin, -(-self.bins // _CHUNKS))
         owners = range(self.parts[0].shape[0] if self.per_animal else 1)
         return [
             slice(owner * self.bins + first, owner * self.bins + min(first + step, self.bins))
@@ -64,36 +65,59 @@ class AffinityRows:
         ]
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return np.dtype(np.float32)
+
+    @property
     def _margin(self) -> int:
         return int(np.ceil(3 * self.deviation))
 
     def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
-        """Yield the rows of a chunk in blocks that fit the cache."""
-        where = self.chunks[chunk]
-        values = self.values(where)
-        step = max(8, _BLOCK // max(values.shape[1], 1))
-        for first in range(0, len(values), step):
-            block = values[first : first + step]
-            yield slice(where.start + first, where.start + first + len(block)), block
+        """Yield the rows of a chunk in blocks that fit the cache, or as many as are made at once where none does."""
+        for where, values in self.pieces(self.chunks[chunk]):
+            fitting = _BLOCK // max(values.shape[1], 1)
+            step = fitting if fitting >= 8 else len(values)
+            for first in range(0, len(values), step):
+                block = values[first : first + step]
+                yield slice(where.start + first, where.start + first + len(block)), block
 
-    def values(self, where: slice) -> Array:
-        """Return the rows of one chunk, smoothed; the margins of the filter are made anew with it."""
+    def pieces(self, where: slice) -> Iterator[tuple[slice, Array]]:
+        """Yield rows of one chunk, smoothed, some at a time; raw bins are made once but for the ends of the chunk."""
         owner, first = divmod(where.start, self.bins) if self.per_animal else (0, where.start)
-        last = first + where.stop - where.start
-        low, high = max(0, first - self._margin), min(self.bins, last + self._margin)
-        smoother = smoothing_matrix(np.arange(first, last), np.arange(low, high), self.deviation)
+        last, shift = first + where.stop - where.start, where.start - first
+        margin, inner = self._margin, int(np.prod(self.shape[1:]))
+        step = max(8, _PIECE // max(inner, 1) - 2 * margin)
+        held = np.empty((min(step + 2 * margin, self.bins), inner), np.float32)
+        begin, end = max(0, first - margin), max(0, first - margin)  # the bins that are held
+        for start in range(first, last, step):
+            stop = min(start + step, last)
+            low, high = max(0, start - margin), min(self.bins, stop + margin)
+            held[: end - low] = held[low - begin : end - begin]
+            self._make(owner, end, held[end - low : high - low])
+            begin, end = low, high
+            smoother = smoothing_matrix(np.arange(start, stop), np.arange(low, high), self.deviation)
+            yield slice(start + shift, stop + shift), smoother @ held[: high - low]
+
+    def _make(self, owner: int, first: int, out: Array) -> None:
+        """Fill ``out`` with the raw bins from ``first`` on."""
         animals = [owner] if self.per_animal else range(self.parts[0].shape[0])
-        out = np.empty((last - first, len(animals) * self.pairs), np.float32)
         for position, animal in enumerate(animals):
             signals = [part[animal] for part in self.parts]
-            raw = affinity.binned(signals, self.operation, low, high - low, self.width)
-            np.matmul(smoother, raw, out=out[:, position * self.pairs : (position + 1) * self.pairs])
-        return out
+            columns = slice(position * self.pairs, (position + 1) * self.pairs)
+            out[:, columns] = affinity.binned(signals, self.operation, first, len(out), self.width)
 
     def stored(self) -> DenseRows:
         """Return the same rows, made once and kept."""
-        matrix = np.concatenate([self.values(where) for where in self.chunks])
+        matrix = np.empty((self.shape[0], int(np.prod(self.shape[1:]))), np.float32)
+        for chunk in self.chunks:
+            for where, values in self.pieces(chunk):
+                matrix[where] = values
         return DenseRows(matrix, self.shape, self.missing)
+
+    def kept(self) -> "engine.Rows":
+        """Return the same rows, kept between passes where they take up to 512 MiB."""
+        return self.stored() if int(np.prod(self.shape)) <= _STORED else self
 
 
 def smoothing_matrix(targets: NDArray[np.int64], sources: NDArray[np.int64], deviation: float) -> Array:
@@ -144,39 +168,44 @@ def fill_gaps(traces: Array) -> tuple[Array, NDArray[np.bool_]]:
     return filled, observed
 
 
+def starting_points(rows: AffinityRows, rank: int, starts: int, seed: int) -> list[engine.Fit]:
+    """Return random starts of a decomposition."""
+    sizes = rows.shape[1:]
+    return [
+        engine.begin(rows, [np.random.default_rng([seed, n, q]).random((m, rank)) for q, m in enumerate(sizes)])
+        for n in range(starts)
+    ]
+
+
 def decompose(
     rows: AffinityRows,
-    rank: int,
+    fits: Sequence[engine.Fit],
     *,
-    starts: int,
-    seed: int,
     tolerance: float,
     max_iterations: int,
     mapper: engine.Mapper = map,
-    watch: Callable[[int, list[engine.Fit]], None] | None = None,
+    watch: Callable[[int, Sequence[engine.Fit]], None] | None = None,
 ) -> list[CP]:
     """Return the decompositions that the starts lead to, the best first, canonical.
 
-    Tensors below 512 MiB are kept between passes, larger ones are made anew in each.
+    Tensors below 512 MiB are kept between passes, larger ones are made anew in each, chunks by ``mapper``. Starts are
+    those of `starting_points`, or such that have come some way; see `polyadic.kernels.alternating_cp.fit`.
     """
-    source: engine.Rows = rows.stored() if int(np.prod(rows.shape)) <= _STORED else rows
-    sizes = rows.shape[1:]
-    inner = [
-        [np.random.default_rng([seed, n, q]).random((m, rank)) for q, m in enumerate(sizes)] for n in range(starts)
-    ]
-    fits, norm = engine.fit(
-        source, inner, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch
-    )
-    models = [_model(rows, one, norm) for one in sorted(fits, key=lambda one: one.errors[-1])]
+    source = rows.kept()
+    mapper = mapper if source is rows else map  # what is kept is here, and not sent about
+    engine.fit(source, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch)
+    models = [_model(rows, one) for one in sorted(fits, key=lambda one: one.errors[-1])]
     likeness = [[matching(a.factors, b.factors)[1] for b in models] for a in models]
     others = max(len(models) - 1, 1)
-    stability = (np.sum(likeness[0], axis=0) - likeness[0][0]) / others if len(models) > 1 else np.ones(rank)
+    stability = (
+        (np.sum(likeness[0], axis=0) - likeness[0][0]) / others if len(models) > 1 else np.ones(len(likeness[0][0]))
+    )
     similarity = np.array([float(np.mean(row)) for row in likeness[0]])
     models[0] = models[0]._replace(stability=stability, similarity=similarity)
     return models
 
 
-def _model(rows: AffinityRows, one: engine.Fit, norm: float) -> CP:
+def _model(rows: AffinityRows, one: engine.Fit) -> CP:
     """Return a fit in canonical form, pairs that no animal has at zero."""
     rank = one.first.shape[1]
     factors = [one.first, *one.inner]
@@ -191,6 +220,6 @@ def _model(rows: AffinityRows, one: engine.Fit, norm: float) -> CP:
         courses = np.where(norms[:, None] > 0, courses / np.where(norms > 0, norms, 1)[:, None], flat)
         factors = [courses, norms, factors[-1]]
     weights, unit = canonical(np.ones(rank), factors)
-    error = np.sqrt(np.maximum(one.errors, 0) / norm) if norm > 0 else np.zeros(1)
+    error = np.sqrt(np.maximum(one.errors, 0) / one.norm) if one.norm > 0 else np.zeros(1)
     frames = np.arange(rows.bins) * rows.width + (rows.width - 1) // 2
     return CP(weights, tuple(unit), error, one.converged, one.passes, frames)

@@ -51,28 +51,42 @@ class DecomposeConfig:
 @stage(name="connectome.decompose", config=DecomposeConfig, traces=kind.SCHEMA, output=cp_factors.SCHEMA)
 def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
     """Decompose the affinities of all pairs of neurons over time into non-negative components."""
-    from polyadic.methods.connectome.api import dynamic_affinity_cp
-
     alignment = aligned(cfg.alignment, traces)
     kernel = chosen_kernel(cfg.kernel, traces)
-    model = dynamic_affinity_cp(
-        traces["fluorescence"].to_numpy(),
-        cfg.rank,
-        float(traces["sampling_rate"]),
-        kernel=kernel,
-        smoothing=cfg.smoothing or "auto",
-        alignment=alignment,
-        starts=cfg.starts,
-        seed=cfg.seed,
-        tolerance=cfg.tolerance,
-        max_iterations=cfg.max_iterations,
-    )
+    model = fitted(cfg, traces, kernel, alignment)
     progress.log(f"relative error {model.relative_error[-1]:.4f} after {model.iterations} passes")
     if not model.converged:
         progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
     out = to_dataset(model, traces)
     out.attrs |= {"kernel": kernel, "alignment": alignment}
     return out
+
+
+def fitted(cfg: DecomposeConfig, traces: xr.Dataset, kernel: str, alignment: str) -> "CP":
+    """Return the best model, gone on with from a checkpoint where one is there."""
+    from polyadic.core.parallel import ordered_map
+    from polyadic.kernels.dynamic_affinity import decompose as decomposed
+    from polyadic.kernels.dynamic_affinity import starting_points
+    from polyadic.methods.connectome.api import prepared
+    from polyadic.methods.connectome.checkpoint import Keeper, fingerprint
+
+    rows = prepared(
+        traces["fluorescence"].to_numpy(),
+        float(traces["sampling_rate"]),
+        kernel=kernel,
+        smoothing=cfg.smoothing or "auto",
+        alignment=alignment,
+    )
+    keeper = Keeper("decompose", fingerprint(traces, dataclasses.asdict(cfg)), cfg.max_iterations)
+    fits = keeper.resumed(starting_points(rows, cfg.rank, cfg.starts, cfg.seed))
+    return decomposed(
+        rows,
+        fits,
+        tolerance=cfg.tolerance,
+        max_iterations=cfg.max_iterations,
+        mapper=ordered_map,
+        watch=keeper,
+    )[0]
 
 
 def aligned(wanted: str, traces: xr.Dataset) -> Literal["shared", "per_animal"]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels import trace_surrogates
-from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, fill_gaps
+from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, fill_gaps, starting_points
 
 Array = NDArray[np.floating]
 
@@ -99,5 +99,5 @@ def p_values(observed: Array, null: Array) -> Array:
 
 def refitted(rows: AffinityRows, rank: int, seed: int) -> Model:
     """Return the better of two starts."""
-    best = decompose(rows, rank, starts=2, seed=seed, tolerance=1e-3, max_iterations=50)[0]
+    best = decompose(rows, starting_points(rows, rank, 2, seed), tolerance=1e-3, max_iterations=50)[0]
     return Model(best.weights, *best.factors)
