@@ -1,4 +1,4 @@
-"""Cost and memory of true streamed passes: 2,000 neurons x 10,000 frames, R = 10, one start; nothing extrapolated but 20.
+"""Cost and memory of true streamed passes: 2,000 neurons x 10,000 frames, R = 10, one start.
 
     OMP_NUM_THREADS=1 nice -n 15 PYTHONPATH=src python benchmarks/connectome/ntf_scale.py [--passes 3] [--threads 1]
 

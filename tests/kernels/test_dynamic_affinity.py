@@ -68,7 +68,8 @@ def test_a_missing_neuron_is_missing_and_not_zero():
     values = np.repeat(traces(animals=1), 2, axis=0)
     holed = values.copy()
     holed[1, 3] = np.nan
-    full, part = (polyadic.dynamic_affinity_cp(v, 1, 10.0, starts=1, tolerance=1e-9) for v in (values, holed))
+    settings = {"background": False, "starts": 1, "tolerance": 1e-9}  # the mean over fewer pairs is another one
+    full, part = (polyadic.dynamic_affinity_cp(v, 1, 10.0, **settings) for v in (values, holed))
     np.testing.assert_allclose(part.factors[2], full.factors[2], rtol=2e-2, atol=2e-3)
 
 
@@ -99,3 +100,23 @@ def test_per_animal_courses_have_unit_norm_in_each_animal():
 def test_bad_settings_are_named(settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         polyadic.dynamic_affinity_cp(traces(), **{"rank": 2, "sampling_rate": 10.0, **settings})
+
+
+@pytest.mark.parametrize("per_animal", [True, False])
+def test_the_background_is_the_mean_over_the_pairs_that_an_animal_has(per_animal):
+    values = traces()
+    values[1, 3] = np.nan
+    with_it, without = (
+        dynamic_affinity.affinity_rows(
+            values, 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal, background=taken
+        )
+        .stored()
+        .matrix.reshape(-1, 15)  # every row one animal at one moment
+        for taken in (False, True)
+    )
+    lacking = ((FIRST == 3) | (SECOND == 3))[None] & (
+        np.arange(len(without)) >= 80 if per_animal else np.arange(len(without)) % 2 == 1
+    )[:, None]
+    seen = np.where(lacking, np.nan, with_it.astype(float))
+    dense = np.nan_to_num(np.maximum(seen - np.nanmean(seen, axis=1, keepdims=True), 0))
+    np.testing.assert_allclose(without, dense, atol=1e-6)

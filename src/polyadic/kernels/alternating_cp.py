@@ -325,8 +325,10 @@ def _inner_pairs(rows: Rows, inner: Sequence[Array]) -> list[Array]:
         raise TypeError("pair products are only needed where entries are missing")
     merged = np.zeros((missing.observed.shape[-1], inner[-1].shape[1] ** 2))
     for first in range(0, len(inner[-1]), _SLAB):  # the products of all indexes at once would not fit
-        part = slice(first, first + _SLAB)
-        np.add.at(merged, missing.member[part], pair_products(inner[-1][part]))
+        member = missing.member[first : first + _SLAB]
+        order = np.argsort(member, kind="stable")
+        classes, begins = np.unique(member[order], return_index=True)
+        merged[classes] += np.add.reduceat(pair_products(inner[-1][first : first + _SLAB][order]), begins, axis=0)
     return [*(pair_products(factor) for factor in inner[:-1]), merged]
 
 

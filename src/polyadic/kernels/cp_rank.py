@@ -1,6 +1,7 @@
 """The rank of a non-negative CP model, by withheld blocks of rows and by stability over starts, in streamed passes."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -67,6 +68,7 @@ def rank_curve(
     *,
     starts: int,
     seed: int,
+    tolerance: float = 1e-3,
     max_iterations: int = 100,
     mapper: engine.Mapper = map,
     watch: Callable[[int, Sequence[engine.Fit]], None] | None = None,
@@ -76,7 +78,8 @@ def rank_curve(
     The inner factors are fitted to all rows but a block and its buffers. The factor :math:`f_t` of a withheld row comes
     from entries that are not predicted: half of its own, or with a lag from the rows :math:`t \pm \ell`, which share
     with it only what lasts longer than the lag. Then
-    :math:`|x_t - Z f_t|^2 = |x_t|^2 - 2 (Z^T x_t)^T f_t + f_t^T Z^T Z f_t`, so :math:`Z^T x_t` is all that is kept of a row.
+    :math:`|x_t - Z f_t|^2 = |x_t|^2 - 2 (Z^T x_t)^T f_t + f_t^T Z^T Z f_t`, so :math:`Z^T x_t` is all that is kept
+    of a row.
     The chosen rank is the smallest whose mean error is within one standard error (of its difference from the best over
     folds) of the least; stability over starts is reported beside it.
 
@@ -90,9 +93,7 @@ def rank_curve(
         What is withheld, and what predicts it.
     starts, seed
         Starts of each rank.
-    max_iterations
-        Most passes.
-    mapper, watch
+    tolerance, max_iterations, mapper, watch
         As in `polyadic.kernels.alternating_cp.fit`.
 
     Raises
@@ -121,14 +122,14 @@ def rank_curve(
         raise ValueError("the rank curve needs entries that are missing in all rows alike")
     edges, index = folds.edges(count), np.arange(count)
     fits = []
-    for fold, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for fold, (low, high) in enumerate(itertools.pairwise(edges)):
         kept = (index < low - folds.buffer) | (index >= high + folds.buffer)
         fits += [
             engine.begin(rows, _drawn(rows.shape[1:], rank, [seed, fold, rank, n]), kept)
             for rank in ranks
             for n in range(starts)
         ]
-    engine.fit(rows, fits, tolerance=1e-4, max_iterations=max_iterations, mapper=mapper, watch=watch)
+    engine.fit(rows, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch)
     models, alike = [], np.zeros((folds.count, len(ranks)))
     for number in range(folds.count * len(ranks)):
         group = sorted(fits[number * starts : (number + 1) * starts], key=lambda one: one.errors[-1])
@@ -195,7 +196,7 @@ def withheld_errors(
     found = list(mapper(work, range(len(rows.chunks))))
     targets, squares = (np.concatenate([pair[k] for pair in found], axis=1) for k in (0, 1))
     error = np.zeros((folds.count, len(models[0])))
-    for fold, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for fold, (low, high) in enumerate(itertools.pairwise(edges)):
         total = max(float(squares[:, low:high].sum()), np.finfo(float).tiny)
         first = 0
         for position, basis in enumerate(bases[fold]):

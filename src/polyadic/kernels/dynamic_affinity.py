@@ -26,7 +26,8 @@ class AffinityRows:
     """Smoothed affinities as rows: one row a bin of frames (shared clock), or a bin of one animal.
 
     ``parts`` are the compared signals (animal, time, neuron); ``width`` is the frames of a bin, ``deviation`` that of
-    the Gaussian over bins; ``per_animal`` makes animals blocks of rows instead of an inner mode.
+    the Gaussian over bins; ``per_animal`` makes animals blocks of rows instead of an inner mode; ``share`` takes from
+    every animal at every moment the mean over its pairs, so that what the whole population does is no component.
     """
 
     parts: tuple[Array, ...]
@@ -35,6 +36,7 @@ class AffinityRows:
     deviation: float
     per_animal: bool
     missing: engine.Missing | None
+    share: Array | None = None
 
     @property
     def bins(self) -> int:
@@ -97,7 +99,19 @@ class AffinityRows:
             self._make(owner, end, held[end - low : high - low])
             begin, end = low, high
             smoother = smoothing_matrix(np.arange(start, stop), np.arange(low, high), self.deviation)
-            yield slice(start + shift, stop + shift), smoother @ held[: high - low]
+            yield slice(start + shift, stop + shift), self._without_background(smoother @ held[: high - low], owner)
+
+    def _without_background(self, values: Array, owner: int) -> Array:
+        """Take from every row and animal the mean over its pairs, in place; what is below is 0, missing pairs too."""
+        if self.share is None:
+            return values
+        animals = [owner] if self.per_animal else range(len(self.share))
+        for position, animal in enumerate(animals):
+            part = values[:, position * self.pairs : (position + 1) * self.pairs]
+            for row in part:  # one row at a time stays in the cache
+                row -= np.float32(float(row.sum(dtype=float)) * self.share[animal])
+            np.maximum(part, 0, out=part)
+        return values
 
     def _make(self, owner: int, first: int, out: Array) -> None:
         """Fill ``out`` with the raw bins from ``first`` on."""
@@ -134,9 +148,12 @@ def smoothing_matrix(targets: NDArray[np.int64], sources: NDArray[np.int64], dev
 
 
 def affinity_rows(
-    traces: Array, sampling_rate: float, *, kernel: str, smoothing: float, per_animal: bool
+    traces: Array, sampling_rate: float, *, kernel: str, smoothing: float, per_animal: bool, background: bool = True
 ) -> AffinityRows:
-    """Return the tensor of affinities of traces (animal, neuron, time), NaN where missing, as rows to be made."""
+    """Return the tensor of affinities of traces (animal, neuron, time), NaN where missing, as rows to be made.
+
+    With ``background`` the mean over the pairs of an animal is taken from every moment.
+    """
     filled, observed = fill_gaps(traces)
     chosen = affinity.KERNELS[kernel]
     parts = affinity.signals(filled, sampling_rate, chosen, 4 * smoothing)
@@ -153,7 +170,8 @@ def affinity_rows(
         if chosen.operation == "gaussian":
             raise ValueError("kernel 'gaussian' has no zero for missing neurons; choose another or drop them")
     deviation = smoothing * sampling_rate / width
-    return AffinityRows(tuple(parts), chosen.operation, width, deviation, per_animal, missing)
+    share = 1 / np.maximum(seen.sum(axis=1), 1) if background else None
+    return AffinityRows(tuple(parts), chosen.operation, width, deviation, per_animal, missing, share)
 
 
 def fill_gaps(traces: Array) -> tuple[Array, NDArray[np.bool_]]:

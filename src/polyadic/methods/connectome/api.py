@@ -45,6 +45,7 @@ def dynamic_affinity_cp(
     kernel: str = "rises",
     smoothing: float | Literal["auto"] = "auto",
     alignment: Literal["shared", "per_animal"] = "shared",
+    background: bool = True,
     starts: int = 8,
     seed: int = 0,
     tolerance: float = 1e-4,
@@ -72,6 +73,9 @@ def dynamic_affinity_cp(
     alignment
         ``"shared"``: one time course for all animals, which needs a common clock; ``"per_animal"``: one each, then the
         time factor is ``(animal, time, rank)``.
+    background
+        Whether the mean over the pairs of an animal is taken from every moment, less than nothing made 0: bursts of the
+        whole population then are no component.
     starts, seed
         Random starts, which share every pass; the best is returned with its stability over them.
     tolerance, max_iterations
@@ -101,7 +105,9 @@ def dynamic_affinity_cp(
     ([(40, 2), (2, 2), (10, 2)], array([ 2,  7, 12]))
     """
     with one_thread_each():
-        rows = prepared(traces, sampling_rate, kernel=kernel, smoothing=smoothing, alignment=alignment)
+        rows = prepared(
+            traces, sampling_rate, kernel=kernel, smoothing=smoothing, alignment=alignment, background=background
+        )
         _check(rank=rank)
         models = decompose(
             rows,
@@ -120,6 +126,7 @@ def prepared(
     kernel: str,
     smoothing: float | Literal["auto"] = "auto",
     alignment: str = "shared",
+    background: bool = True,
 ) -> AffinityRows:
     """Return the affinities of traces as rows to be made, its arguments as in `dynamic_affinity_cp`, checked.
 
@@ -134,7 +141,10 @@ def prepared(
     _check_traces(values, sampling_rate, kernel, seconds)
     if alignment not in ("shared", "per_animal"):
         raise ValueError(f"alignment must be 'shared' or 'per_animal', found {alignment!r}")
-    return affinity_rows(values, sampling_rate, kernel=kernel, smoothing=seconds, per_animal=alignment == "per_animal")
+    per_animal = alignment == "per_animal"
+    return affinity_rows(
+        values, sampling_rate, kernel=kernel, smoothing=seconds, per_animal=per_animal, background=background
+    )
 
 
 def _check(**positive: float) -> None:

@@ -23,9 +23,12 @@ class CommunitiesConfig:
 
     model: Literal["auto", "blocks", "mixing", "louvain", "leiden"] = setting("auto", "model of the graphs")
     starts: int = setting(3, "number of starts; their agreement is the probability of a membership")
-    threshold: float = setting(
-        0.15, "pair weights up to this share of the component's largest are absent edges: chance affinity; in [0, 1)"
+    edges: Literal["otsu", "share"] = setting(
+        "otsu",
+        "which pair weights are edges, not chance affinity. otsu: those above the threshold that splits the component's"
+        " weights best in two; share: those above a share of its largest",
     )
+    threshold: float = setting(0.0, "the share of the largest weight up to which a pair is no edge; in [0, 1)")
     window: float = setting(
         0.0, "time from the start of an event that counts in s; 0: the median length of such events, at least 3 s"
     )
@@ -56,10 +59,9 @@ def communities(
     """Find the communities of every component's graph of neurons, and when, where and with what it is active."""
     import numpy as np
 
-    from polyadic.methods.connectome.community_api import communities as find
+    from polyadic.methods.connectome.community_api import apart as find
 
-    graphs = pair_graphs(factors)
-    graphs = np.where(graphs > cfg.threshold * graphs.max(axis=(1, 2), keepdims=True), graphs, 0.0)
+    graphs = without_chance(pair_graphs(factors), cfg)
     best, agreement = [], []
     for number, weights in enumerate(progress.track(graphs, len(graphs))):
         found = [find(weights, cfg.model, cfg.seed + start) for start in range(cfg.starts)]
@@ -73,6 +75,17 @@ def communities(
     out = kind.dataset(levels, np.stack(agreement), graphs, lengths=lengths, models=[f.model for f in best])
     out = out.assign_coords({n: c for n, c in factors.coords.items() if c.dims == ("neuron",)})
     return with_significance(with_meaning(out, cfg, factors, traces), significance)
+
+
+def without_chance(graphs: Any, cfg: CommunitiesConfig) -> Any:
+    """Return graphs ``(component, neuron, neuron)`` whose weak pairs are absent."""
+    import numpy as np
+
+    from polyadic.evaluation.connectomes import otsu
+
+    upper = np.triu_indices(graphs.shape[-1], 1)
+    least = [otsu(g[upper]) if cfg.edges == "otsu" and g[upper].any() else cfg.threshold * g.max() for g in graphs]
+    return np.where(graphs > np.array(least)[:, None, None], graphs, 0.0)
 
 
 def with_meaning(out: xr.Dataset, cfg: CommunitiesConfig, factors: xr.Dataset, traces: xr.Dataset) -> xr.Dataset:

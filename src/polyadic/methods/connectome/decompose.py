@@ -34,6 +34,10 @@ class DecomposeConfig:
     alignment: Literal["auto", "shared", "per_animal"] = setting(
         "auto", "one time course for all animals, which needs a common clock, or one each; auto: by the clock"
     )
+    background: bool = setting(
+        True,
+        "take from every moment the mean over the pairs of an animal: what the whole population does, no component",
+    )
     starts: int = setting(8, "random starts, which share every pass over the data, at least 1")
     tolerance: float = setting(1e-4, "ends when a pass lowers the error by less than this share of it, twice")
     max_iterations: int = setting(200, "most passes over the data, at least 1")
@@ -58,7 +62,7 @@ def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
     if not model.converged:
         progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
     out = to_dataset(model, traces)
-    out.attrs |= {"kernel": kernel, "alignment": alignment}
+    out.attrs |= {"kernel": kernel, "alignment": alignment, "background": int(cfg.background)}
     return out
 
 
@@ -76,6 +80,7 @@ def fitted(cfg: DecomposeConfig, traces: xr.Dataset, kernel: str, alignment: str
         kernel=kernel,
         smoothing=cfg.smoothing or "auto",
         alignment=alignment,
+        background=cfg.background,
     )
     keeper = Keeper("decompose", fingerprint(traces, dataclasses.asdict(cfg)), cfg.max_iterations)
     fits = keeper.resumed(starting_points(rows, cfg.rank, cfg.starts, cfg.seed))

@@ -22,6 +22,7 @@ class Recording:
     kernel: str
     smoothing: float
     per_animal: bool
+    background: bool = True
 
     def rows(self, traces: Array) -> AffinityRows:
         """Return the affinities of traces."""
@@ -31,6 +32,7 @@ class Recording:
             kernel=self.kernel,
             smoothing=self.smoothing,
             per_animal=self.per_animal,
+            background=self.background,
         )
 
 

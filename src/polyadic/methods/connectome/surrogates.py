@@ -56,6 +56,7 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
         str(factors.attrs.get("kernel", "rises")),
         max(1.5, 3 / rate),
         factors.attrs.get("alignment") == "per_animal",
+        bool(factors.attrs.get("background", 1)),
     )
     rank = factors.sizes["component"]
     rows = recording.rows(recording.traces)
