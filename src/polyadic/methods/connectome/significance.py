@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels import trace_surrogates
+from polyadic.kernels.cp_form import matching
 from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, fill_gaps, starting_points
 
 Array = NDArray[np.floating]
@@ -46,27 +47,25 @@ class Model(NamedTuple):
 
 
 def statistics(model: Model, window: int) -> tuple[Array, Array]:
-    """Return of every component how much its course changes slowly, and the mean affinity where it is active.
+    """Return of every component how much of it changes slowly, and how much of it there is, in units of the affinity.
 
-    Courses are averaged over ``window`` rows; their standard deviation is divided by their mean. The affinity is that
-    of the whole model, averaged with the component as weight: at a best fit, that of the data. (Uneven pair weights say
-    nothing: chance makes single pairs strong, communities make many.)
+    Courses are averaged over ``window`` rows; the first statistic is the standard deviation of that, times the weight
+    and the square root of the number of rows; the second is the weight. Both grow with the component: of the small
+    leftovers that a surrogate's decomposition also has, relative changes are large and absolute ones are not.
 
     Examples
     --------
     >>> one = Model(np.array([6.0]), np.full((4, 1), 0.5), np.ones((1, 1)), np.full((9, 1), 1 / 3))
-    >>> statistics(one, 1)[1]
-    array([1.])
+    >>> statistics(one, 1)
+    (array([0.]), array([6.]))
     """
     from scipy.ndimage import uniform_filter1d
 
     course = model.courses[None] if model.courses.ndim == 2 else model.courses
     slow = uniform_filter1d(course, max(1, window), axis=1)
-    change = (slow.std(axis=1) / np.maximum(slow.mean(axis=1), 1e-300)).mean(axis=0)
-    owners = np.broadcast_to(course, (len(model.loadings), *course.shape[1:])) * model.loadings[:, None, :]
-    overlap = np.einsum("atr,ats->rs", owners, owners) * (model.pairs.T @ model.pairs)
-    size = owners.sum(axis=(0, 1)) * model.pairs.sum(axis=0)
-    return change, overlap @ model.weights / np.maximum(size, 1e-300)
+    shares = model.loadings if model.courses.ndim == 3 else np.ones((1, len(model.weights)))
+    change = np.sqrt(np.sum((shares * slow.std(axis=1)) ** 2, axis=0) * course.shape[1])
+    return model.weights * change, model.weights
 
 
 def surrogates(recording: Recording, null: str, count: int, seed: int, block: float) -> Iterator[AffinityRows]:
@@ -97,6 +96,17 @@ def p_values(observed: Array, null: Array) -> Array:
     """
     greatest = null.max(axis=1)
     return np.asarray((1 + (greatest[None, :] >= observed[:, None]).sum(axis=1)) / (1 + len(greatest)))
+
+
+def observed_statistics(model: Model, rows: AffinityRows, seed: int, window: int) -> tuple[Array, Array]:
+    """Return the statistics of the components of a model, of its partners in a refit exactly as surrogates are refitted.
+
+    Without surrogate and data alike in this, more starts alone would make the components of the data larger.
+    """
+    own = refitted(rows, len(model.weights), seed)
+    partner, _ = matching([*model[1:]], [*own[1:]])
+    change, size = statistics(own, window)
+    return change[partner], size[partner]
 
 
 def refitted(rows: AffinityRows, rank: int, seed: int) -> Model:

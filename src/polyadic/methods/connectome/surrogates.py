@@ -46,7 +46,14 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     Surrogates are decomposed as the data were; a component counts if its statistic exceeds the greatest of a
     surrogate's components in all but a share ``level`` of them. Fit alone claims nothing.
     """
-    from polyadic.methods.connectome.significance import Model, Recording, p_values, refitted, statistics
+    from polyadic.methods.connectome.significance import (
+        Model,
+        Recording,
+        observed_statistics,
+        p_values,
+        refitted,
+        statistics,
+    )
     from polyadic.methods.connectome.significance import surrogates as made
 
     rate = float(traces["sampling_rate"])
@@ -62,7 +69,8 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     rows = recording.rows(recording.traces)
     window = round(2 * cfg.block * rate / rows.width)
     names = ("weight", "factor_time", "factor_animal", "factor_pair")
-    observed = statistics(Model(*(factors[name].to_numpy() for name in names)), window)
+    model = Model(*(factors[name].to_numpy() for name in names))
+    observed = observed_statistics(model, rows, cfg.seed, window)
     graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
     dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
     out = factors.load().copy()
