@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=src python -u benchmarks/connectome/null_calibration.py [--replicates 100] [--power 20]
 
-Populations of 20 neurons, 2 animals, 200 s, 19 surrogates each; two components. Without dynamics: stationary, sparse and
+Populations of 20 neurons, 2 animals, 200 s, 19 surrogates each; two components.
+Without dynamics: stationary, sparse and
 skewed calcium with fixed communities; a component with p <= .05 is false, for the nulls of blocks and of adjusted
 amplitudes. Without synchrony: private spikes only. With both: two states that take turns, and stationary communities.
 """

@@ -212,13 +212,15 @@ def decompose(
     source = rows.kept()
     mapper = mapper if source is rows else map  # what is kept is here, and not sent about
     engine.fit(source, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch)
-    models = [_model(rows, one) for one in sorted(fits, key=lambda one: one.errors[-1])]
-    likeness = [[matching(a.factors, b.factors)[1] for b in models] for a in models]
-    others = max(len(models) - 1, 1)
-    stability = (
-        (np.sum(likeness[0], axis=0) - likeness[0][0]) / others if len(models) > 1 else np.ones(len(likeness[0][0]))
-    )
-    similarity = np.array([float(np.mean(row)) for row in likeness[0]])
+    return ranked([_model(rows, one) for one in fits])
+
+
+def ranked(models: Sequence[CP]) -> list[CP]:
+    """Return models of several starts, the least error first; the first one with its likeness to the others."""
+    models = sorted(models, key=lambda one: one.relative_error[-1])
+    likeness = np.stack([matching(models[0].factors, other.factors)[1] for other in models])
+    stability = likeness[1:].mean(axis=0) if len(models) > 1 else np.ones(likeness.shape[1])
+    similarity = likeness.mean(axis=1)
     models[0] = models[0]._replace(stability=stability, similarity=similarity)
     return models
 

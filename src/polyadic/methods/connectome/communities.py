@@ -92,6 +92,9 @@ def with_meaning(out: xr.Dataset, cfg: CommunitiesConfig, factors: xr.Dataset, t
     """Return the communities with when and in which animals their components are high, and the tests of events."""
     from polyadic.methods.connectome import meaning
 
+    if "trial" in factors.dims:
+        progress.log("components of trials have no course over the recording: their events are not tested")
+        return out.assign_coords(component=factors["component"])
     if factors.sizes["animal"] != traces.sizes["animal"] or not {"time", "animal"} <= set(factors.coords):
         raise InputError(
             f"factors: {factors.sizes['animal']} animals, but the traces hold {traces.sizes['animal']};"
@@ -128,6 +131,9 @@ def pair_graphs(factors: xr.Dataset) -> Any:
     """Return (component, n, n) symmetric weights that the pair factor holds as its upper triangle."""
     import numpy as np
 
+    if "factor_neuron" in factors and "factor_pair" not in factors:  # neurons that are active together are a clique
+        neurons = factors["factor_neuron"].to_numpy().T
+        return neurons[:, :, None] * neurons[:, None, :] * (1 - np.eye(neurons.shape[1]))
     if "factor_pair" not in factors or factors["factor_pair"].dims != ("pair", "component"):
         raise InputError(
             "factors: communities need 'factor_pair' (pair, component) of one replicate; choose a replicate"

@@ -25,6 +25,11 @@ KERNELS = ("auto", "rises", "changes", "product", "gaussian", "correlation")
 class DecomposeConfig:
     """Settings of the affinities and of their decomposition."""
 
+    model: Literal["pairs", "cliques", "trials"] = setting(
+        "pairs",
+        "pairs: time x animal x pair, pairs free; cliques: the same with one clique a component, whose pairs weigh"
+        " the product of its neurons; trials: activity as neuron x time in the trial x trial",
+    )
     rank: int = setting(3, "number of components, at least 1")
     kernel: Literal["auto", "rises", "changes", "product", "gaussian", "correlation"] = setting(
         "auto",
@@ -55,14 +60,25 @@ class DecomposeConfig:
 @stage(name="connectome.decompose", config=DecomposeConfig, traces=kind.SCHEMA, output=cp_factors.SCHEMA)
 def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
     """Decompose the affinities of all pairs of neurons over time into non-negative components."""
+    if cfg.model == "trials":
+        return of_trials(cfg, traces)
     alignment = aligned(cfg.alignment, traces)
     kernel = chosen_kernel(cfg.kernel, traces)
     model = fitted(cfg, traces, kernel, alignment)
-    progress.log(f"relative error {model.relative_error[-1]:.4f} after {model.iterations} passes")
-    if not model.converged:
-        progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
-    out = to_dataset(model, traces)
+    out = with_stability(to_dataset(model, traces), model)
     out.attrs |= {"kernel": kernel, "alignment": alignment, "background": int(cfg.background)}
+    return out
+
+
+def of_trials(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
+    """Return the decomposition of activity by trials."""
+    from polyadic.methods.connectome import trials
+
+    found = trials.tensor(traces)
+    progress.log(f"{found.animal.size} trials of {found.activity.shape[1]} frames")
+    model = trials.decomposed(found, cfg.rank, cfg.starts, cfg.seed, (cfg.tolerance, cfg.max_iterations))
+    out = with_stability(trials.to_dataset(model, found, traces), model)
+    out.attrs["model"] = "trials"
     return out
 
 
@@ -123,7 +139,7 @@ def to_dataset(model: "CP", traces: xr.Dataset) -> xr.Dataset:
         "neuron_second": ("pair", second, {"units": "1", "long_name": "position of the second neuron of the pair"}),
         "frame": ("time", frames, {"units": "1", "long_name": "frame of the traces"}),
     }
-    out = cp_factors.dataset(
+    return cp_factors.dataset(
         model.weights,
         dict(zip(("time", "animal", "pair"), model.factors, strict=True)),
         units="1",
@@ -131,6 +147,13 @@ def to_dataset(model: "CP", traces: xr.Dataset) -> xr.Dataset:
         nonnegative=True,
         relative_error=model.relative_error,
     )
+
+
+def with_stability(out: xr.Dataset, model: "CP") -> xr.Dataset:
+    """Return the Dataset of a model with how it came about: convergence, and likeness over the starts."""
+    progress.log(f"relative error {model.relative_error[-1]:.4f} after {model.iterations} passes")
+    if not model.converged:
+        progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
     out["converged"] = cp_factors.flag(model.converged, "the error settled within the passes allowed")
     label = {"units": "1", "long_name": "mean similarity of the component to its partners in the other starts"}
     out["stability"] = ("component", np.clip(np.asarray(model.stability), 0, 1), label)

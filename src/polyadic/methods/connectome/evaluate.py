@@ -39,7 +39,7 @@ def evaluate(
 ) -> xr.Dataset:
     """Score the components against the planted truth beside baselines; without truth, report their stability."""
     truth, traces = kind.truth(traces), kind.root(traces)
-    if truth is None or factors["factor_time"].ndim != 2 or "frame" not in factors:
+    if truth is None or "factor_pair" not in factors or factors["factor_time"].ndim != 2 or "frame" not in factors:
         progress.log("the traces hold no truth on a shared clock: stability is reported, nothing is scored against it")
         return stability(factors)
     from polyadic.evaluation import connectomes

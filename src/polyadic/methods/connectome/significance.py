@@ -99,7 +99,7 @@ def p_values(observed: Array, null: Array) -> Array:
 
 
 def observed_statistics(model: Model, rows: AffinityRows, seed: int, window: int) -> tuple[Array, Array]:
-    """Return the statistics of the components of a model, of its partners in a refit exactly as surrogates are refitted.
+    """Return the statistics of the components of a model: of its partners in a refit like that of surrogates.
 
     Without surrogate and data alike in this, more starts alone would make the components of the data larger.
     """

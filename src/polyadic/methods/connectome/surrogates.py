@@ -46,6 +46,9 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     Surrogates are decomposed as the data were; a component counts if its statistic exceeds the greatest of a
     surrogate's components in all but a share ``level`` of them. Fit alone claims nothing.
     """
+    if "trial" in factors.dims:
+        progress.warn("components of trials are not tested: no surrogates of trials are built; nothing is claimed")
+        return factors.load().copy()
     from polyadic.methods.connectome.significance import (
         Model,
         Recording,
