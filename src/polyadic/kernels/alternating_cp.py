@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from polyadic.kernels.inner_form import Form, Free
 from polyadic.kernels.row_solver import descend
 
 Array = NDArray[np.floating]
@@ -92,6 +93,7 @@ class Fit:
     inner: list[Array]
     trial: list[Array]
     kept: NDArray[np.bool_] | None = None
+    form: Form = Free()  # noqa: RUF009
     norm: float = np.nan
     errors: list[float] = dataclasses.field(default_factory=list)
     momentum: float = 0.5
@@ -149,11 +151,13 @@ def fit(
             watch(number + 1, fits)
 
 
-def begin(rows: Rows, factors: Sequence[Array], kept: NDArray[np.bool_] | None = None) -> Fit:
+def begin(rows: Rows, factors: Sequence[Array], kept: NDArray[np.bool_] | None = None, form: Form | None = None) -> Fit:
     """Return a start with unit-norm inner factors."""
     inner = [np.array(factor, float) for factor in factors]
     inner = [factor / np.maximum(np.linalg.norm(factor, axis=0), np.finfo(float).tiny) for factor in inner]
-    return Fit(np.zeros((rows.shape[0], inner[0].shape[1])), inner, [factor.copy() for factor in inner], kept)
+    return Fit(
+        np.zeros((rows.shape[0], inner[0].shape[1])), inner, [factor.copy() for factor in inner], kept, form or Free()
+    )
 
 
 def settled(one: Fit, tolerance: float) -> bool:
@@ -214,12 +218,13 @@ def sweep(
     """Return for every fit S = X^T F and the new F, and the squared norm of each row of X where it is measured."""
     edges = np.cumsum([0, *(one.inner[0].shape[1] for one in fits)])
     spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
-    stacked = khatri_rao([np.hstack([one.trial[q] for one in fits]) for q in range(len(rows.shape) - 1)])
+    trials = [one.form.expand(one.trial) for one in fits]
+    stacked = khatri_rao([np.hstack([trial[q] for trial in trials]) for q in range(len(rows.shape) - 1)])
     work = Pass(
         rows,
         np.ascontiguousarray(stacked, rows.dtype),
         spans,
-        [row_grams(rows, one.trial) for one in fits],
+        [row_grams(rows, trial) for trial in trials],
         [_ROW_SWEEPS if one.passes else _FIRST_SWEEPS for one in fits],
         np.hstack([one.first for one in fits]),
         [one.kept for one in fits],
@@ -244,7 +249,7 @@ def sweep(
 def advance(rows: Rows, one: Fit, accumulated: Array, first: Array) -> None:
     """Update the inner factors of a fit from S, accept or refuse the step, and extrapolate the next one."""
     inner = [factor.copy() for factor in one.trial]
-    error = update_inner(rows, inner, first, accumulated, one.norm)
+    error = one.norm + update_inner(rows, inner, first, accumulated, one.form)
     one.passes += 1
     if one.errors and error > one.errors[-1]:
         plain = all(a is b for a, b in zip(one.trial, one.inner, strict=True))
@@ -254,10 +259,10 @@ def advance(rows: Rows, one: Fit, accumulated: Array, first: Array) -> None:
         one.momentum /= _CUT
         one.trial = list(one.inner)
         return
-    for factor in inner:
+    for mode, factor in enumerate(inner):
         norms = np.linalg.norm(factor, axis=0)
         factor /= np.where(norms > 0, norms, 1)
-        first *= norms
+        first *= norms**one.form.power if mode == len(inner) - 1 else norms
     if one.errors:
         one.ceiling = min(1.0, _CEILING_GROWTH * one.ceiling)
         one.momentum = min(one.ceiling, _GROWTH * one.momentum)
@@ -268,25 +273,26 @@ def advance(rows: Rows, one: Fit, accumulated: Array, first: Array) -> None:
     one.errors.append(error)
 
 
-def update_inner(rows: Rows, inner: list[Array], first: Array, accumulated: Array, norm: float) -> float:
-    """Lower the error over the inner factors in place, given F and S; return the squared error that is left."""
+def update_inner(rows: Rows, inner: list[Array], first: Array, accumulated: Array, form: Form) -> float:
+    """Lower the error over the inner factors in place, given F and S; return the squared error less the norm."""
     pairs = row_pairs(rows, first)
     sums = accumulated.reshape(*rows.shape[1:], -1)
-    error = norm
-    owner = np.zeros(1, np.int64)
-    repeats = 1 if len(inner) == 1 else _INNER_SWEEPS
+    owner, last = np.zeros(1, np.int64), len(inner) - 1
+    repeats = 1 if last == 0 else _INNER_SWEEPS
     for _ in range(repeats):
         for mode in range(len(inner)):
-            target = contract(sums, inner, mode)
-            grams, owner = inner_grams(rows, inner, pairs, mode)
-            descend(inner[mode], target, grams, owner, _ROW_SWEEPS if len(inner) == 1 else 1)
+            factors = form.expand(inner)
+            target = contract(sums, factors, mode)
+            grams, owner = inner_grams(rows, factors, pairs, mode)
+            if mode < last:
+                descend(inner[mode], target, grams, owner, 1)
+            else:
+                form.lower(inner[mode], target, grams, owner, _ROW_SWEEPS if last == 0 else 1)
+    final = form.expand(inner)[-1]
     curvature = (
-        np.einsum("nr,nrs,ns->", inner[-1], grams[owner], inner[-1])
-        if owner.size > 1
-        else np.sum(grams[0] * (inner[-1].T @ inner[-1]))
+        np.einsum("nr,nrs,ns->", final, grams[owner], final) if owner.size > 1 else np.sum(grams[0] * (final.T @ final))
     )
-    error += float(curvature - 2 * np.sum(target * inner[-1]))
-    return error
+    return float(curvature - 2 * np.sum(target * final))
 
 
 def khatri_rao(factors: Sequence[Array]) -> Array:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from polyadic.kernels import affinity
 from polyadic.kernels import alternating_cp as engine
 from polyadic.kernels.cp_form import canonical, matching
+from polyadic.kernels.inner_form import Cliques, Free
 from polyadic.kernels.nonnegative_cp import CP, DenseRows
 
 Array = NDArray[np.floating]
@@ -18,6 +19,7 @@ _CHUNKS = 16  # parts of a recording that are worked on in parallel; few, becaus
 _PIECE = 3 * 2**25  # entries held of a chunk with the margins of the filter: 384 MiB of single precision
 _STORED = 2**27  # entries up to which the smoothed tensor is kept between passes: 512 MiB
 _BLOCK = 2**18
+_BY_START = 2**24
 _GAPS = 0.05  # share of missing frames up to which a trace is interpolated; above, the neuron counts as missing
 
 
@@ -186,13 +188,16 @@ def fill_gaps(traces: Array) -> tuple[Array, NDArray[np.bool_]]:
     return filled, observed
 
 
-def starting_points(rows: AffinityRows, rank: int, starts: int, seed: int) -> list[engine.Fit]:
-    """Return random starts of a decomposition."""
-    sizes = rows.shape[1:]
-    return [
-        engine.begin(rows, [np.random.default_rng([seed, n, q]).random((m, rank)) for q, m in enumerate(sizes)])
-        for n in range(starts)
+def starting_points(
+    rows: AffinityRows, rank: int, starts: int, seed: int, *, cliques: bool = False
+) -> list[engine.Fit]:
+    """Return random starts of a decomposition; with ``cliques`` a component's pairs weigh products of its neurons."""
+    sizes = [*rows.shape[1:-1], int(rows.parts[0].shape[2])] if cliques else rows.shape[1:]
+    form = Cliques() if cliques else Free()
+    drawn = [
+        [np.random.default_rng([seed, n, q]).random((m, rank)) for q, m in enumerate(sizes)] for n in range(starts)
     ]
+    return [engine.begin(rows, inner, form=form) for inner in drawn]
 
 
 def decompose(
@@ -215,20 +220,28 @@ def decompose(
     return ranked([_model(rows, one) for one in fits])
 
 
-def ranked(models: Sequence[CP]) -> list[CP]:
-    """Return models of several starts, the least error first; the first one with its likeness to the others."""
+def ranked(models: Sequence[CP], mode: int = -1) -> list[CP]:
+    """Return models of several starts, the least error first; the first one with its likeness to the others.
+
+    It also holds their factors of a mode, where these take up to 64 MiB.
+    """
     models = sorted(models, key=lambda one: one.relative_error[-1])
-    likeness = np.stack([matching(models[0].factors, other.factors)[1] for other in models])
+    matched = [matching(models[0].factors, other.factors) for other in models]
+    likeness = np.stack([similarity for _, similarity in matched])
+    by_start = None
+    if models[0].factors[mode].size * len(models) <= _BY_START:
+        columns = (other.factors[mode][:, partner] for other, (partner, _) in zip(models, matched, strict=True))
+        by_start = np.stack([column.astype(np.float32) for column in columns])
     stability = likeness[1:].mean(axis=0) if len(models) > 1 else np.ones(likeness.shape[1])
     similarity = likeness.mean(axis=1)
-    models[0] = models[0]._replace(stability=stability, similarity=similarity)
+    models[0] = models[0]._replace(stability=stability, similarity=similarity, by_start=by_start)
     return models
 
 
 def _model(rows: AffinityRows, one: engine.Fit) -> CP:
     """Return a fit in canonical form, pairs that no animal has at zero."""
     rank = one.first.shape[1]
-    factors = [one.first, *one.inner]
+    factors = [one.first, *one.form.expand(one.inner)]
     if rows.missing is not None:
         classes = rows.missing.observed.reshape(-1, rows.missing.observed.shape[-1]).max(axis=0)
         seen = classes[rows.missing.member]
@@ -239,7 +252,10 @@ def _model(rows: AffinityRows, one: engine.Fit) -> CP:
         flat = np.full(courses.shape, 1 / np.sqrt(rows.bins))
         courses = np.where(norms[:, None] > 0, courses / np.where(norms > 0, norms, 1)[:, None], flat)
         factors = [courses, norms, factors[-1]]
+    if isinstance(one.form, Cliques):  # of norm one already: they go along with their components
+        factors = [*factors, one.inner[-1]]
     weights, unit = canonical(np.ones(rank), factors)
     error = np.sqrt(np.maximum(one.errors, 0) / one.norm) if one.norm > 0 else np.zeros(1)
     frames = np.arange(rows.bins) * rows.width + (rows.width - 1) // 2
-    return CP(weights, tuple(unit), error, one.converged, one.passes, frames)
+    neurons = unit.pop() if isinstance(one.form, Cliques) else None
+    return CP(weights, tuple(unit), error, one.converged, one.passes, frames, neurons=neurons)

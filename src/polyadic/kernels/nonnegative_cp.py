@@ -37,6 +37,10 @@ class CP(NamedTuple):
         Mean similarity of each component to its partners in the other starts, where there were several.
     similarity
         Mean similarity of the components to those of each start, best start first.
+    by_start
+        One factor in every start, best start first ``(start, n, R)``: its columns beside their partners here.
+    neurons
+        Weights of the neurons ``(n, R)``, unit-norm columns, where every component is one clique.
     """
 
     weights: Array
@@ -47,6 +51,8 @@ class CP(NamedTuple):
     frames: NDArray[np.int64] | None = None
     stability: Array | None = None
     similarity: Array | None = None
+    by_start: Array | None = None
+    neurons: Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Keeper:
         try:
             with self._path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
                 checkpoints.check(str(file["fingerprint"]), self._expected, self._path)
-                found = [_restored(file, number) for number in range(len(fits))]
+                found = [_restored(file, number, one) for number, one in enumerate(fits)]
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             if isinstance(error, InputError):
                 raise
@@ -92,11 +92,18 @@ def _store(path: Path, expected: str, fits: Sequence[Fit]) -> None:
     part.replace(path)
 
 
-def _restored(file: Any, number: int) -> Fit:
+def _restored(file: Any, number: int, start: Fit) -> Fit:
     passes, converged, plain, modes = (int(value) for value in file[f"{number}_state"])
     momentum, ceiling, norm = (float(value) for value in file[f"{number}_step"])
     inner = [file[f"{number}_inner_{mode}"] for mode in range(modes)]
     trial = list(inner) if plain else [file[f"{number}_trial_{mode}"] for mode in range(modes)]
-    one = Fit(file[f"{number}_first"], inner, trial, norm=norm, errors=[float(e) for e in file[f"{number}_errors"]])
+    one = Fit(
+        file[f"{number}_first"],
+        inner,
+        trial,
+        form=start.form,
+        norm=norm,
+        errors=[float(e) for e in file[f"{number}_errors"]],
+    )
     one.momentum, one.ceiling, one.passes, one.converged = momentum, ceiling, passes, bool(converged)
     return one

@@ -66,7 +66,10 @@ def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
     kernel = chosen_kernel(cfg.kernel, traces)
     model = fitted(cfg, traces, kernel, alignment)
     out = with_stability(to_dataset(model, traces), model)
-    out.attrs |= {"kernel": kernel, "alignment": alignment, "background": int(cfg.background)}
+    if model.neurons is not None:
+        label = {"units": "1", "long_name": "weight of the neuron in the component's clique"}
+        out["clique"] = (("neuron", "component"), model.neurons, label)
+    out.attrs |= {"model": cfg.model, "kernel": kernel, "alignment": alignment, "background": int(cfg.background)}
     return out
 
 
@@ -99,7 +102,7 @@ def fitted(cfg: DecomposeConfig, traces: xr.Dataset, kernel: str, alignment: str
         background=cfg.background,
     )
     keeper = Keeper("decompose", fingerprint(traces, dataclasses.asdict(cfg)), cfg.max_iterations)
-    fits = keeper.resumed(starting_points(rows, cfg.rank, cfg.starts, cfg.seed))
+    fits = keeper.resumed(starting_points(rows, cfg.rank, cfg.starts, cfg.seed, cliques=cfg.model == "cliques"))
     return decomposed(
         rows,
         fits,
@@ -157,6 +160,10 @@ def with_stability(out: xr.Dataset, model: "CP") -> xr.Dataset:
     out["converged"] = cp_factors.flag(model.converged, "the error settled within the passes allowed")
     label = {"units": "1", "long_name": "mean similarity of the component to its partners in the other starts"}
     out["stability"] = ("component", np.clip(np.asarray(model.stability), 0, 1), label)
+    if model.by_start is not None:
+        label = {"units": "1", "long_name": "the factor in each start, best start first, components by partner"}
+        mode = "neuron" if "trial" in out.dims else "pair"
+        out[f"{mode}_by_start"] = (("replicate", mode, "component"), model.by_start, label)
     label = {"units": "1", "long_name": "mean similarity of the start's components to those kept, best start first"}
     out["similarity"] = ("replicate", np.clip(np.asarray(model.similarity), 0, 1), label)
     return out

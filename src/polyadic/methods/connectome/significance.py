@@ -98,18 +98,20 @@ def p_values(observed: Array, null: Array) -> Array:
     return np.asarray((1 + (greatest[None, :] >= observed[:, None]).sum(axis=1)) / (1 + len(greatest)))
 
 
-def observed_statistics(model: Model, rows: AffinityRows, seed: int, window: int) -> tuple[Array, Array]:
+def observed_statistics(
+    model: Model, rows: AffinityRows, seed: int, window: int, cliques: bool = False
+) -> tuple[Array, Array]:
     """Return the statistics of the components of a model: of its partners in a refit like that of surrogates.
 
     Without surrogate and data alike in this, more starts alone would make the components of the data larger.
     """
-    own = refitted(rows, len(model.weights), seed)
+    own = refitted(rows, len(model.weights), seed, cliques)
     partner, _ = matching([*model[1:]], [*own[1:]])
     change, size = statistics(own, window)
     return change[partner], size[partner]
 
 
-def refitted(rows: AffinityRows, rank: int, seed: int) -> Model:
+def refitted(rows: AffinityRows, rank: int, seed: int, cliques: bool = False) -> Model:
     """Return the better of two starts."""
-    best = decompose(rows, starting_points(rows, rank, 2, seed), tolerance=1e-3, max_iterations=50)[0]
+    best = decompose(rows, starting_points(rows, rank, 2, seed, cliques=cliques), tolerance=1e-3, max_iterations=50)[0]
     return Model(best.weights, *best.factors)

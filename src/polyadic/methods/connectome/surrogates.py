@@ -68,18 +68,18 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
         factors.attrs.get("alignment") == "per_animal",
         bool(factors.attrs.get("background", 1)),
     )
-    rank = factors.sizes["component"]
+    rank, cliques = factors.sizes["component"], factors.attrs.get("model") == "cliques"
     rows = recording.rows(recording.traces)
     window = round(2 * cfg.block * rate / rows.width)
     names = ("weight", "factor_time", "factor_animal", "factor_pair")
     model = Model(*(factors[name].to_numpy() for name in names))
-    observed = observed_statistics(model, rows, cfg.seed, window)
+    observed = observed_statistics(model, rows, cfg.seed, window, cliques)
     graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
     dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
     out = factors.load().copy()
     for position, (name, null) in enumerate((("dynamics", dynamics), ("synchrony", "shifts"))):
         drawn = made(recording, null, cfg.count, cfg.seed, cfg.block)
-        fits = (refitted(one, rank, cfg.seed) for one in progress.track(drawn, cfg.count))
+        fits = (refitted(one, rank, cfg.seed, cliques) for one in progress.track(drawn, cfg.count))
         found = p_values(observed[position], np.stack([statistics(fit, window)[position] for fit in fits]))
         label = {"units": "1", "long_name": f"p-value of {name} against surrogates ({null}), over all components"}
         out[f"p_{name}"] = ("component", found, label)

@@ -26,9 +26,9 @@ def tensor(traces: xr.Dataset) -> Trials:
     r"""Return the trials of all animals side by side, each from its start on.
 
     Activity is :math:`\max(0, x - m) / \sigma` with the median m of the neuron in its animal and the size of its noise,
-    :math:`\sigma = \operatorname{med} |x_t - x_{t-1}| / .954`: traces are not non-negative, and a range of its own would
-    blow up the noise of silent neurons. A trial that is shorter than the longest is missing behind its end; neurons of another animal
-    are missing in its trials. The time course in the trial is shared by all trials.
+    :math:`\sigma = \operatorname{med} |x_t - x_{t-1}| / .954`. (Traces are signed, and a range of its own would blow up
+    the noise of silent neurons.) A trial that is shorter than the longest is missing behind its end; neurons of another
+    animal are missing in its trials. The time course in the trial is shared by all trials.
 
     Raises
     ------
@@ -74,10 +74,12 @@ def decomposed(found: Trials, rank: int, starts: int, seed: int, limits: tuple[f
         nonnegative_cp(found.activity[known], rank, None, None, tolerance, most, 1, seed + start)
         for start in range(starts)
     ]
-    best = ranked(models)[0]
+    best = ranked(models, mode=0)[0]
     neurons = np.zeros((known.size, rank))
     neurons[known] = best.factors[0]
-    return best._replace(factors=(neurons, *best.factors[1:]))
+    by_start = np.zeros((starts, *neurons.shape), np.float32)
+    by_start[:, known] = best.by_start
+    return best._replace(factors=(neurons, *best.factors[1:]), by_start=by_start)
 
 
 def to_dataset(model: Any, found: Trials, traces: xr.Dataset) -> xr.Dataset:
