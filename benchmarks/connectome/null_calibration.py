@@ -26,12 +26,15 @@ def tested(seed: int, settings: dict[str, object], null: str) -> np.ndarray:
     values = simulated_traces(SimulatedTracesConfig(**COMMON, **settings, seed=seed))["fluorescence"].to_numpy()
     recording = significance.Recording(values.astype(float), 10.0, "rises", 1.5, False)
     rows = recording.rows(recording.traces)
-    window = round(2 * BLOCK * 10.0 / rows.width)
+    window = round(3 * BLOCK * 10.0 / rows.width)
     position = 1 if null == "shifts" else 0
-    observed = significance.statistics(significance.refitted(rows, 2, 0), window)[position]
+    seen = significance.seen_pairs(rows)
+    observed = significance.statistics(significance.refitted(rows, 2, 0), window, seen)[position]
     made = significance.surrogates(recording, null, COUNT, seed, BLOCK)
     fits = [significance.refitted(one, 2, 0) for one in made]
-    return significance.p_values(observed, np.stack([significance.statistics(fit, window)[position] for fit in fits]))
+    return significance.p_values(
+        observed, np.stack([significance.statistics(fit, window, seen)[position] for fit in fits])
+    )
 
 
 def main() -> None:

@@ -61,8 +61,8 @@ def communities(
 
     from polyadic.methods.connectome.community_api import apart as find
 
-    check_animals(factors, traces)
     graphs = without_chance(pair_graphs(factors), cfg)
+    check_animals(factors, traces)
     best, agreement = [], []
     for number, weights in enumerate(progress.track(graphs, len(graphs))):
         found = [find(weights, cfg.model, cfg.seed + start) for start in range(cfg.starts)]

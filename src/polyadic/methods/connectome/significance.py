@@ -46,12 +46,21 @@ class Model(NamedTuple):
     pairs: Array
 
 
-def statistics(model: Model, window: int) -> tuple[Array, Array]:
+def seen_pairs(rows: AffinityRows) -> Array | None:
+    """Return which pairs each animal has ``(animal, pair)``, or None where all have all."""
+    if rows.missing is None:
+        return None
+    classes = rows.missing.observed.reshape(-1, rows.missing.observed.shape[-1])
+    return np.asarray(classes[:, rows.missing.member])
+
+
+def statistics(model: Model, window: int, seen: Array | None = None) -> tuple[Array, Array]:
     """Return of every component how much of it changes slowly, and how much of it there is, in units of the affinity.
 
-    Courses are averaged over ``window`` rows; the first statistic is the standard deviation of that, times the weight
-    and the square root of the number of rows; the second is the weight. Both grow with the component: of the small
-    leftovers that a surrogate's decomposition also has, relative changes are large and absolute ones are not.
+    The second statistic is the norm of the component over the entries that are observed (weights of pairs that an
+    animal lacks are free). For the first the course is averaged over ``window`` rows, and only what deviates from its
+    mean counts. Both grow with the component: of the small leftovers that a surrogate's decomposition also has,
+    relative changes are large and absolute ones are not.
 
     Examples
     --------
@@ -63,9 +72,11 @@ def statistics(model: Model, window: int) -> tuple[Array, Array]:
 
     course = model.courses[None] if model.courses.ndim == 2 else model.courses
     slow = uniform_filter1d(course, max(1, window), axis=1)
-    shares = model.loadings if model.courses.ndim == 3 else np.ones((1, len(model.weights)))
-    change = np.sqrt(np.sum((shares * slow.std(axis=1)) ** 2, axis=0) * course.shape[1])
-    return model.weights * change, model.weights
+    squares = np.ones((len(model.loadings), len(model.pairs))) if seen is None else seen
+    shares = model.loadings**2 * (squares @ model.pairs**2)  # of each animal (animal, component)
+    size = model.weights * np.sqrt(shares.sum(axis=0))
+    change = model.weights * np.sqrt(np.sum(shares * slow.var(axis=1) * course.shape[1], axis=0))
+    return change, size
 
 
 def surrogates(recording: Recording, null: str, count: int, seed: int, block: float) -> Iterator[AffinityRows]:
@@ -107,11 +118,11 @@ def observed_statistics(
     """
     own = refitted(rows, len(model.weights), seed, cliques)
     partner, _ = matching([*model[1:]], [*own[1:]])
-    change, size = statistics(own, window)
+    change, size = statistics(own, window, seen_pairs(rows))
     return change[partner], size[partner]
 
 
 def refitted(rows: AffinityRows, rank: int, seed: int, cliques: bool = False) -> Model:
     """Return the better of two starts."""
-    best = decompose(rows, starting_points(rows, rank, 2, seed, cliques=cliques), tolerance=1e-3, max_iterations=50)[0]
+    best = decompose(rows, starting_points(rows, rank, 2, seed, cliques=cliques), tolerance=3e-4, max_iterations=60)[0]
     return Model(best.weights, *best.factors)

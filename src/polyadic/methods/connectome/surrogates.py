@@ -55,6 +55,7 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
         observed_statistics,
         p_values,
         refitted,
+        seen_pairs,
         statistics,
     )
     from polyadic.methods.connectome.significance import surrogates as made
@@ -70,9 +71,10 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     )
     rank, cliques = factors.sizes["component"], factors.attrs.get("model") == "cliques"
     rows = recording.rows(recording.traces)
-    window = round(2 * cfg.block * rate / rows.width)
+    window = round(3 * cfg.block * rate / rows.width)
     names = ("weight", "factor_time", "factor_animal", "factor_pair")
     model = Model(*(factors[name].to_numpy() for name in names))
+    seen = seen_pairs(rows)
     observed = observed_statistics(model, rows, cfg.seed, window, cliques)
     graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
     dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
@@ -80,7 +82,7 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     for position, (name, null) in enumerate((("dynamics", dynamics), ("synchrony", "shifts"))):
         drawn = made(recording, null, cfg.count, cfg.seed, cfg.block)
         fits = (refitted(one, rank, cfg.seed, cliques) for one in progress.track(drawn, cfg.count))
-        found = p_values(observed[position], np.stack([statistics(fit, window)[position] for fit in fits]))
+        found = p_values(observed[position], np.stack([statistics(fit, window, seen)[position] for fit in fits]))
         label = {"units": "1", "long_name": f"p-value of {name} against surrogates ({null}), over all components"}
         out[f"p_{name}"] = ("component", found, label)
         exceeds = [str(component) for component in np.flatnonzero(found <= cfg.level)]

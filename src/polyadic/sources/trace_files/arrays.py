@@ -74,7 +74,8 @@ def _recording(path: Path, group: str, found: Arrays, cfg: TracesConfig) -> Reco
     if values.ndim == 3 or cfg.orientation in TRIAL_AXES:
         values, trial = joined_trials(np.atleast_3d(values), cfg.orientation, f"{where}, {series}")
         if seconds is not None and seconds.size != trial.size:  # the clock of one trial
-            seconds, rate = None, float(1 / np.median(seconds[1:] - seconds[:-1]))
+            rate = float((seconds.size - 1) / (seconds[-1] - seconds[0]))
+            seconds = None
     else:
         values = oriented(
             values,
