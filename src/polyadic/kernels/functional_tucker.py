@@ -250,8 +250,10 @@ def fit(
     runs = [_begin(form, priors, data, start) for start in starts]
     for work in runs:
         work.weight = runs[0].weight  # equal, and replaced where it changes: many entries are heavy
+        work.priors = [mode_process.coarse(prior) if trial else prior for prior in priors]
         _sweeps(work, form, data, range(trial), -np.inf)
     work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
+    work.priors = list(priors)
     resumed = CHOICE + 2 if starts[0].log_parameters is not None else 0
     sweeps = range(trial + resumed, options.max_iterations + resumed)
     converged = _sweeps(work, form, data, sweeps, options.tolerance * table.value.size)

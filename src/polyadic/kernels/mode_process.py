@@ -1,4 +1,4 @@
-"""One interface over the two kinds of mode: a coordinate (state space) and points (dense).
+"""One interface over the kinds of mode: a coordinate (state space), points (dense), many points (inducing points).
 
 A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and
 moves the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
@@ -11,13 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from polyadic.kernels import dense_prediction, dense_process, linear_sde, state_space
+from polyadic.kernels import (
+    dense_prediction,
+    dense_process,
+    inducing_prediction,
+    inducing_process,
+    linear_sde,
+    state_space,
+)
 from polyadic.kernels.dense_process import DensePosterior, Points
+from polyadic.kernels.inducing_prediction import InducingPosterior
 from polyadic.kernels.state_space import AxisPosterior
 
 Array = NDArray[np.float64]
 REACH = 2.0
-Posterior = AxisPosterior | DensePosterior
+LARGEST_DENSE = 3000
+"""Most points of a mode that is solved densely."""
+JOINT = 600
+"""Most points times functions that are solved together."""
+Posterior = AxisPosterior | DensePosterior | InducingPosterior
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,19 @@ class PointPrior:
     block: int
 
 
-Prior = AxisPrior | PointPrior
+@dataclass(frozen=True)
+class InducingPrior:
+    """A mode of many points: the ``points``, which of them are inducing, (M,), and the distances (M, M) of these.
+
+    Any first inducing points lie evenly among all.
+    """
+
+    points: Points
+    chosen: NDArray[np.int64]
+    distance: Array
+
+
+Prior = AxisPrior | PointPrior | InducingPrior
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,37 @@ class Update:
     divergence: float
     log_parameters: Array
     gain: float
+
+
+def point_prior(points: Points) -> PointPrior | InducingPrior:
+    """Return a mode of points: dense up to :data:`LARGEST_DENSE` of them, else by inducing points."""
+    at, size = points.coordinates, points.coordinates.shape[0]
+    if size <= LARGEST_DENSE:
+        return PointPrior(points, dense_process.distances(points.geometry, at, at), max(1, JOINT // size))
+    chosen = inducing_process.spread_points(points.geometry, at, inducing_process.INDUCING)
+    return InducingPrior(points, chosen, dense_process.distances(points.geometry, at[chosen], at[chosen]))
+
+
+def coarse(prior: Prior) -> Prior:
+    """Return the mode as it is when starts are compared: with few inducing points, if it has any."""
+    if not isinstance(prior, InducingPrior):
+        return prior
+    count = inducing_process.COARSE
+    return replace(prior, chosen=prior.chosen[:count], distance=prior.distance[:count, :count])
+
+
+def coordinates(prior: Prior) -> tuple[Array, Array]:
+    """Return the coordinates (D, columns) and covariates (D, q) of the unique indexes of a mode."""
+    if isinstance(prior, AxisPrior):
+        return prior.knots[:, None], np.zeros((prior.knots.size, 0))
+    return prior.points.coordinates, prior.points.covariates
+
+
+def training_points(state: Posterior) -> tuple[Array, Array]:
+    """Return the coordinates (D, columns) and covariates (D, q) of the unique indexes that a mode was fitted to."""
+    if isinstance(state, AxisPosterior):
+        return state.knots[:, None], np.zeros((state.knots.size, 0))
+    return state.points.coordinates, state.points.covariates
 
 
 def with_kernel(prior: Prior, kernel: str) -> Prior | None:
@@ -98,7 +153,7 @@ def start_parameters(prior: Prior, functions: int) -> Array:
 
 
 def span(prior: Prior) -> tuple[float, float]:
-    """Return the smallest typical gap and the extent of the coordinates."""
+    """Return the smallest typical gap and the extent of the coordinates, of inducing points where there are any."""
     if isinstance(prior, AxisPrior):
         gaps = np.diff(prior.knots)
         if not gaps.size:
@@ -152,7 +207,8 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
     precision, shift
         Messages, shapes (D, R, R) and (D, R).
     mean
-        Present means (D, R), used by modes solved in blocks of functions.
+        Present means (D, R), used by modes of points, whose functions are solved in blocks or, with inducing points,
+        one by one.
     steps
         Quasi-Newton steps; 0 keeps the hyperparameters.
 
@@ -172,6 +228,8 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
         found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift, slopes=False)
         divergence = _energy(found.mean, found.covariance, precision, shift) - found.evidence
         return Update(found.mean, found.covariance, divergence, log_parameters, found.evidence)
+    if isinstance(prior, InducingPrior):
+        return _update_singly(prior, log_parameters, precision, shift, mean, steps)
     return _update_blocks(prior, log_parameters, precision, shift, mean, steps)
 
 
@@ -213,10 +271,61 @@ def _update_blocks(
     return Update(mean, covariance, divergence, log_parameters, gain)
 
 
+def _update_singly(
+    prior: InducingPrior, log_parameters: Array, precision: Array, shift: Array, mean: Array, steps: int
+) -> Update:
+    mean, log_parameters, divergence = mean.copy(), log_parameters.copy(), 0.0
+    covariance = np.zeros_like(precision)
+    where = prior.points
+    for r in range(shift.shape[1]):
+        messages = _message(precision, shift, mean, r)
+
+        def evaluate(at: Array, messages: tuple[Array, Array] = messages) -> tuple[float, Array]:
+            found, gradient = inducing_process.solve(at, where, prior.chosen, messages)
+            return found.evidence, gradient
+
+        if steps:
+            log_parameters[r] = _climb(evaluate, log_parameters[r], _bounds(prior, 1), steps)
+        found, _ = inducing_process.solve(log_parameters[r], where, prior.chosen, messages, slopes=False)
+        base = inducing_process.basis(log_parameters[r], where, prior.chosen)
+        smooth = inducing_process.moments(base, found, where.coordinates, where.covariates)
+        mean[:, r], covariance[:, r, r] = inducing_process.with_effects(base.own, smooth, messages)
+        own = messages[0] @ (covariance[:, r, r] + mean[:, r] ** 2)
+        divergence += float(messages[1] @ mean[:, r] - own / 2) - found.evidence
+    gain = _energy(mean, covariance, precision, shift) - divergence
+    return Update(mean, covariance, divergence, log_parameters, gain)
+
+
+def _message(precision: Array, shift: Array, mean: Array, r: int) -> tuple[Array, Array]:
+    """Return precision and shift (D,) of one function at the means of the others."""
+    own = np.ascontiguousarray(precision[:, r, r])
+    return own, shift[:, r] - np.einsum("ds,ds->d", precision[:, r], mean) + own * mean[:, r]
+
+
+def _finish_singly(
+    prior: InducingPrior, log_parameters: Array, precision: Array, shift: Array, mean: Array
+) -> InducingPosterior:
+    found, every = [], []
+    for r, row in enumerate(log_parameters):
+        every.append(_message(precision, shift, mean, r))
+        found.append(inducing_process.solve(row, prior.points, prior.chosen, every[-1], slopes=False)[0])
+    return InducingPosterior(
+        prior.points,
+        prior.chosen,
+        log_parameters,
+        np.stack([one.weight for one in found]),
+        np.stack([one.covariance for one in found]),
+        np.stack([message[0] for message in every], axis=1),
+        np.stack([message[1] for message in every], axis=1),
+    )
+
+
 def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array) -> Posterior:
     """Return the posterior in the form that prediction needs; arguments as in :func:`update`."""
     if isinstance(prior, AxisPrior):
         return state_space.posterior(prior.kernel, prior.knots, log_parameters, precision, shift)
+    if isinstance(prior, InducingPrior):
+        return _finish_singly(prior, log_parameters, precision, shift, mean)
     D, functions = shift.shape
     weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, functions, D))
     group = np.zeros(functions, dtype=np.int64)
@@ -234,6 +343,8 @@ def predict(state: Posterior, coordinates: Array, covariates: Array) -> tuple[Ar
     """Return mean (n, R) and covariance (n, R, R) of the functions at coordinates (n, columns)."""
     if isinstance(state, AxisPosterior):
         return state_space.predict(state, coordinates[:, 0])
+    if isinstance(state, InducingPosterior):
+        return inducing_prediction.predict(state, coordinates, covariates)
     return dense_prediction.predict(state, coordinates, covariates)
 
 
@@ -243,6 +354,8 @@ def sample(
     """Return joint draws (count, n, R) of the functions at distinct coordinates (n, columns)."""
     if isinstance(state, AxisPosterior):
         return state_space.sample(state, coordinates[:, 0], count, generator)
+    if isinstance(state, InducingPosterior):
+        return inducing_prediction.sample(state, coordinates, covariates, count, generator)
     return dense_prediction.sample(state, coordinates, covariates, count, generator)
 
 
