@@ -32,8 +32,8 @@ COARSE = 128
 """Inducing points with which the starts of a fit are compared: the first ones, so that more never lower a bound."""
 JITTER = 1e-11
 """Variance, relative to that of m, of an independent part of the inducing variables: F is a bound with it as well."""
-CHUNK = 2**21
-"""Values of a chunk of features, 16 MiB."""
+CHUNK = 2**18
+"""Values of a chunk of features, 2 MiB: what is done with them value by value stays in the cache."""
 
 
 @dataclass(frozen=True)
