@@ -32,10 +32,15 @@ def few(monkeypatch):
     monkeypatch.setattr(inducing_process, "COARSE", 12)
 
 
-@pytest.mark.parametrize("noise", ["gaussian", "student"])
-def test_bound_never_falls_and_stays_below_that_of_the_dense_fit(few, noise, monkeypatch):
+def test_bound_never_falls_while_start_kernel_and_inducing_places_change(few):
     X, y, _ = scattered(70, 6, 0.3, np.random.default_rng(0))
-    settings = {"kernel": "sphere matern32", "noise": noise, "max_iterations": 9, "tolerance": 0.0}
+    bound = fitted(X, y, noise="student", max_iterations=9, tolerance=0.0).posterior.bound
+    assert np.diff(bound).min() > -1e-7 * abs(bound[-1])
+
+
+def test_bound_never_falls_and_stays_below_that_of_the_dense_fit(few, monkeypatch):
+    X, y, _ = scattered(70, 6, 0.3, np.random.default_rng(0))
+    settings = {"kernel": "sphere matern32", "max_iterations": 9, "tolerance": 0.0}
     model = fitted(X, y, **settings)
     assert isinstance(model.posterior.modes[0], InducingPosterior)
     bound = model.posterior.bound

@@ -4,27 +4,26 @@ A *prior* says what the mode is; :func:`update` finds the best Gaussian for its 
 moves the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from polyadic.kernels import (
     dense_prediction,
     dense_process,
+    inducing_mode,
     inducing_prediction,
     inducing_process,
     linear_sde,
     state_space,
 )
 from polyadic.kernels.dense_process import DensePosterior, Points
+from polyadic.kernels.evidence_climb import climb
 from polyadic.kernels.inducing_prediction import InducingPosterior
 from polyadic.kernels.state_space import AxisPosterior
 
 Array = NDArray[np.float64]
-REACH = 2.0
 LARGEST_DENSE = 3000
 """Most points of a mode that is solved densely."""
 JOINT = 600
@@ -104,6 +103,13 @@ def coarse(prior: Prior) -> Prior:
     return replace(prior, chosen=prior.chosen[:count], distance=prior.distance[:count, :count])
 
 
+def refined(own: Prior, prior: Prior) -> Prior:
+    """Return a coarse mode with all inducing points of another; other modes as they are."""
+    if not isinstance(own, InducingPrior) or not isinstance(prior, InducingPrior):
+        return own
+    return replace(own, chosen=prior.chosen, distance=prior.distance)
+
+
 def coordinates(prior: Prior) -> tuple[Array, Array]:
     """Return the coordinates (D, columns) and covariates (D, q) of the unique indexes of a mode."""
     if isinstance(prior, AxisPrior):
@@ -171,30 +177,6 @@ def _bounds(prior: Prior, functions: int) -> list[tuple[float, float]]:
     return [limits[next(k for k in limits if k in name)] for name in parameter_names(prior)] * functions
 
 
-def _climb(
-    evaluate: Callable[[Array], tuple[float, Array]], start: Array, bounds: list[tuple[float, float]], steps: int
-) -> Array:
-    """Return parameters whose evidence is at least that of ``start``, after at most ``steps`` quasi-Newton steps."""
-
-    def descend(flat: Array) -> tuple[float, Array]:
-        evidence, gradient = evaluate(flat.reshape(start.shape))
-        return -evidence, -gradient.ravel()
-
-    wide = [
-        (min(max(low, at - REACH), at), max(min(high, at + REACH), at))
-        for (low, high), at in zip(bounds, start.ravel(), strict=True)
-    ]
-    found = minimize(
-        descend,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=wide,
-        options={"maxiter": steps, "maxfun": 2 * steps + 2},
-    )
-    return np.asarray(found.x).reshape(start.shape)
-
-
 def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array, steps: int) -> Update:
     """Return the posterior of a mode's functions under its messages, after ``steps`` climbs of the hyperparameters.
 
@@ -224,12 +206,15 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
             return found.evidence, gradient
 
         if steps:
-            log_parameters = _climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
+            log_parameters = climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
         found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift, slopes=False)
         divergence = _energy(found.mean, found.covariance, precision, shift) - found.evidence
         return Update(found.mean, found.covariance, divergence, log_parameters, found.evidence)
     if isinstance(prior, InducingPrior):
-        return _update_singly(prior, log_parameters, precision, shift, mean, steps)
+        messages, bounds = (precision, shift, mean), _bounds(prior, 1)
+        solved = inducing_mode.update(log_parameters, prior.points, prior.chosen, messages, (bounds, steps))
+        gain = _energy(solved.mean, solved.covariance, precision, shift) - solved.divergence
+        return Update(*solved, gain)
     return _update_blocks(prior, log_parameters, precision, shift, mean, steps)
 
 
@@ -262,7 +247,7 @@ def _update_blocks(
             return found.evidence, gradient
 
         if steps:
-            log_parameters[block] = _climb(evaluate, log_parameters[block], _bounds(prior, block.size), steps)
+            log_parameters[block] = climb(evaluate, log_parameters[block], _bounds(prior, block.size), steps)
         found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
         mean[:, block] = found.mean
         covariance[:, block[:, None], block] = found.covariance
@@ -271,61 +256,12 @@ def _update_blocks(
     return Update(mean, covariance, divergence, log_parameters, gain)
 
 
-def _update_singly(
-    prior: InducingPrior, log_parameters: Array, precision: Array, shift: Array, mean: Array, steps: int
-) -> Update:
-    mean, log_parameters, divergence = mean.copy(), log_parameters.copy(), 0.0
-    covariance = np.zeros_like(precision)
-    where = prior.points
-    for r in range(shift.shape[1]):
-        messages = _message(precision, shift, mean, r)
-
-        def evaluate(at: Array, messages: tuple[Array, Array] = messages) -> tuple[float, Array]:
-            found, gradient = inducing_process.solve(at, where, prior.chosen, messages)
-            return found.evidence, gradient
-
-        if steps:
-            log_parameters[r] = _climb(evaluate, log_parameters[r], _bounds(prior, 1), steps)
-        found, _ = inducing_process.solve(log_parameters[r], where, prior.chosen, messages, slopes=False)
-        base = inducing_process.basis(log_parameters[r], where, prior.chosen)
-        smooth = inducing_process.moments(base, found, where.coordinates, where.covariates)
-        mean[:, r], covariance[:, r, r] = inducing_process.with_effects(base.own, smooth, messages)
-        own = messages[0] @ (covariance[:, r, r] + mean[:, r] ** 2)
-        divergence += float(messages[1] @ mean[:, r] - own / 2) - found.evidence
-    gain = _energy(mean, covariance, precision, shift) - divergence
-    return Update(mean, covariance, divergence, log_parameters, gain)
-
-
-def _message(precision: Array, shift: Array, mean: Array, r: int) -> tuple[Array, Array]:
-    """Return precision and shift (D,) of one function at the means of the others."""
-    own = np.ascontiguousarray(precision[:, r, r])
-    return own, shift[:, r] - np.einsum("ds,ds->d", precision[:, r], mean) + own * mean[:, r]
-
-
-def _finish_singly(
-    prior: InducingPrior, log_parameters: Array, precision: Array, shift: Array, mean: Array
-) -> InducingPosterior:
-    found, every = [], []
-    for r, row in enumerate(log_parameters):
-        every.append(_message(precision, shift, mean, r))
-        found.append(inducing_process.solve(row, prior.points, prior.chosen, every[-1], slopes=False)[0])
-    return InducingPosterior(
-        prior.points,
-        prior.chosen,
-        log_parameters,
-        np.stack([one.weight for one in found]),
-        np.stack([one.covariance for one in found]),
-        np.stack([message[0] for message in every], axis=1),
-        np.stack([message[1] for message in every], axis=1),
-    )
-
-
 def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array) -> Posterior:
     """Return the posterior in the form that prediction needs; arguments as in :func:`update`."""
     if isinstance(prior, AxisPrior):
         return state_space.posterior(prior.kernel, prior.knots, log_parameters, precision, shift)
     if isinstance(prior, InducingPrior):
-        return _finish_singly(prior, log_parameters, precision, shift, mean)
+        return inducing_mode.finish(log_parameters, prior.points, prior.chosen, (precision, shift, mean))
     D, functions = shift.shape
     weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, functions, D))
     group = np.zeros(functions, dtype=np.int64)
