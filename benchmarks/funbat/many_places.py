@@ -3,11 +3,11 @@
 ``python benchmarks/funbat/many_places.py [--places 3000,10000,100000] [--rank 3] [--products 3] [--length 3000]``
 
 Places lie evenly at random on the whole sphere; each is measured at 10 of 30 times, with noise of 0.5. The field is the
-sum of ``--products`` products (at most 3) of a function of place, a draw of a Matern-5/2 process by random waves, of length ``--length`` km,
-and a function of time; its variance is about one. ``--kernel "sphere matern52"`` spares the choice of a kernel. Each case is one process of the operating system. Printed are its
-CPU seconds, its peak memory and that before the fit, the sweeps, the bound a row, and against the noise-free field the
-RMSE and the coverage of 90 % bands, at 2,000 measured places and at 2,000 new ones, at random times. Up to 3,000 places
-are fitted both ways.
+sum of ``--products`` products (at most 3) of a function of place, a draw of a Matern-5/2 process by random waves, of
+length ``--length`` km, and a function of time; its variance is about one. ``--kernel "sphere matern52"`` spares the
+choice of a kernel. Each case is one process of the operating system. Printed are its CPU seconds, its peak memory and
+that before the fit, the sweeps, the bound a row, and against the noise-free field the RMSE and the coverage of 90 %
+bands, at 2,000 measured places and at 2,000 new ones, at random times. Up to 3,000 places are fitted both ways.
 """
 
 import argparse

@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from polyadic.kernels import dense_process, inducing_prediction, inducing_process
 from polyadic.kernels.inducing_prediction import InducingPosterior
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Run small matrices on one thread, as stages do."""
+    with threadpool_limits(1):
+        yield
+
 
 KERNELS = ["matern12", "matern32", "matern52", "independent"]
 

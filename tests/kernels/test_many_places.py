@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from polyadic.kernels import dense_process, inducing_process, mode_process, tucker_draws, tucker_layout, tucker_model
 from polyadic.kernels.inducing_prediction import InducingPosterior
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Run small matrices on one thread, as stages do."""
+    with threadpool_limits(1):
+        yield
 
 
 def scattered(count, times, noise, rng):
