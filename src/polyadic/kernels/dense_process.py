@@ -127,16 +127,24 @@ def distances(geometry: str, left: Array, right: Array) -> Array:
     >>> distances("sphere", np.array([[0.0, 0.0]]), np.array([[0.0, 1.0]])).round(2)
     array([[111.19]])
     """
-    if geometry == "sphere":
-        left, right = _on_sphere(left), _on_sphere(right)
+    left, right = embed(geometry, left), embed(geometry, right)
     square = np.zeros((left.shape[0], right.shape[0]))
     for column in range(left.shape[1]):
         square += (left[:, column, None] - right[:, column]) ** 2
     return np.sqrt(square)
 
 
-def _on_sphere(degrees: Array) -> Array:
-    latitude, longitude = np.deg2rad(degrees).T
+def embed(geometry: str, coordinates: Array) -> Array:
+    """Return points (n, dimensions) whose Euclidean distances are those of the geometry: three columns for a sphere.
+
+    Examples
+    --------
+    >>> embed("sphere", np.array([[90.0, 0.0]])).round(1)
+    array([[   0.,    0., 6371.]])
+    """
+    if geometry != "sphere":
+        return coordinates
+    latitude, longitude = np.deg2rad(coordinates).T
     across = np.cos(latitude)
     return EARTH_RADIUS * np.stack([across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)], axis=1)
 

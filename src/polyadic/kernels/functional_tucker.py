@@ -27,6 +27,7 @@ from polyadic.kernels.tucker_noise import Observation, fit_drift, fit_student
 Array = NDArray[np.float64]
 FLOOR = 1e-10
 TRIAL = 3
+CLIMB = 3
 CHOICE = 3
 """The sweep, from 0, in which kernels are chosen: the best start is known, its lengths have settled."""
 
@@ -246,14 +247,7 @@ def fit(
     """
     options = options or Options()
     data = Data(table, options, sort_entries(table.index, tuple(mode_process.size(prior) for prior in priors)))
-    trial = min(TRIAL, options.max_iterations) if len(starts) > 1 else 0
-    runs = [_begin(form, priors, data, start) for start in starts]
-    for work in runs:
-        work.weight = runs[0].weight  # equal, and replaced where it changes: many entries are heavy
-        _sweeps(work, form, data, range(trial), -np.inf)
-    work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
-    resumed = CHOICE + 2 if starts[0].log_parameters is not None else 0
-    sweeps = range(trial + resumed, options.max_iterations + resumed)
+    work, sweeps = _selected(form, priors, data, starts)
     converged = _sweeps(work, form, data, sweeps, options.tolerance * table.value.size)
     modes = tuple(
         mode_process.finish(prior, work.log_parameters[k], work.precision[k], work.shift[k], work.mean[k])
@@ -266,6 +260,30 @@ def fit(
     return TuckerPosterior(
         form, work.core, modes, work.noise, *drift, bounds, converged, tuple(work.amplitude), answers
     )
+
+
+def _selected(form: Form, priors: tuple[Prior, ...], data: Data, starts: list[Start]) -> tuple[Work, range]:
+    """Return the start of best bound after three sweeps, if there are several, and the numbers of the sweeps to come.
+
+    Modes of inducing points take few of them until start and kernel are chosen. All hold the few: the bound goes on
+    rising.
+    """
+    options, several = data.options, len(starts) > 1
+    trial = min(TRIAL, options.max_iterations) if several else 0
+    runs = [_begin(form, priors, data, start) for start in starts]
+    for work in runs:
+        work.weight = runs[0].weight  # equal, and replaced where it changes: many entries are heavy
+        work.priors = [mode_process.coarse(prior) if several else prior for prior in priors]
+        _sweeps(work, form, data, range(trial), -np.inf)
+    work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
+    few, done = any(own is not prior for own, prior in zip(work.priors, priors, strict=True)), trial
+    if few and any(options.kernels):
+        done = min(CHOICE + 1, options.max_iterations)
+        _sweeps(work, form, data, range(trial, done), -np.inf)
+    work.priors = [mode_process.refined(own, prior) for own, prior in zip(work.priors, priors, strict=True)]
+    later = CHOICE + 2 if starts[0].log_parameters is not None else 0
+    later += -done % CLIMB if few else 0  # more inducing points, other hyperparameters
+    return work, range(done + later, options.max_iterations + later)
 
 
 def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> bool:
@@ -336,7 +354,7 @@ def _mode_step(work: Work, form: Form, data: Data, mode: int, sweep: int) -> Non
 
 
 def _climbs(sweep: int) -> int:
-    return 3 if sweep < 3 else (3 if sweep % 3 == 0 else 0)
+    return 3 if sweep < 3 or sweep % CLIMB == 0 else 0
 
 
 def _observe(work: Work, form: Form, data: Data) -> None:

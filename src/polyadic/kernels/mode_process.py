@@ -1,23 +1,34 @@
-"""One interface over the two kinds of mode: a coordinate (state space) and points (dense).
+"""One interface over the kinds of mode: a coordinate (state space), points (dense), many points (inducing points).
 
 A *prior* says what the mode is; :func:`update` finds the best Gaussian for its functions under given messages, and
 moves the hyperparameters uphill in the evidence of that Gaussian problem, which is a lower bound of the whole model's.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from polyadic.kernels import dense_prediction, dense_process, linear_sde, state_space
+from polyadic.kernels import (
+    dense_prediction,
+    dense_process,
+    inducing_mode,
+    inducing_prediction,
+    inducing_process,
+    linear_sde,
+    state_space,
+)
 from polyadic.kernels.dense_process import DensePosterior, Points
+from polyadic.kernels.evidence_climb import climb
+from polyadic.kernels.inducing_prediction import InducingPosterior
 from polyadic.kernels.state_space import AxisPosterior
 
 Array = NDArray[np.float64]
-REACH = 2.0
-Posterior = AxisPosterior | DensePosterior
+LARGEST_DENSE = 3000
+"""Most points of a mode that is solved densely."""
+JOINT = 600
+"""Most points times functions that are solved together."""
+Posterior = AxisPosterior | DensePosterior | InducingPosterior
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,19 @@ class PointPrior:
     block: int
 
 
-Prior = AxisPrior | PointPrior
+@dataclass(frozen=True)
+class InducingPrior:
+    """A mode of many points: the ``points``, which of them are inducing, (M,), and the distances (M, M) of these.
+
+    Any first inducing points lie evenly among all.
+    """
+
+    points: Points
+    chosen: NDArray[np.int64]
+    distance: Array
+
+
+Prior = AxisPrior | PointPrior | InducingPrior
 
 
 @dataclass(frozen=True)
@@ -61,6 +84,44 @@ class Update:
     divergence: float
     log_parameters: Array
     gain: float
+
+
+def point_prior(points: Points) -> PointPrior | InducingPrior:
+    """Return a mode of points: dense up to :data:`LARGEST_DENSE` of them, else by inducing points."""
+    at, size = points.coordinates, points.coordinates.shape[0]
+    if size <= LARGEST_DENSE:
+        return PointPrior(points, dense_process.distances(points.geometry, at, at), max(1, JOINT // size))
+    chosen = inducing_process.spread_points(points.geometry, at, inducing_process.INDUCING)
+    return InducingPrior(points, chosen, dense_process.distances(points.geometry, at[chosen], at[chosen]))
+
+
+def coarse(prior: Prior) -> Prior:
+    """Return the mode as it is when starts are compared: with few inducing points, if it has any."""
+    if not isinstance(prior, InducingPrior):
+        return prior
+    count = inducing_process.COARSE
+    return replace(prior, chosen=prior.chosen[:count], distance=prior.distance[:count, :count])
+
+
+def refined(own: Prior, prior: Prior) -> Prior:
+    """Return a coarse mode with all inducing points of another; other modes as they are."""
+    if not isinstance(own, InducingPrior) or not isinstance(prior, InducingPrior):
+        return own
+    return replace(own, chosen=prior.chosen, distance=prior.distance)
+
+
+def coordinates(prior: Prior) -> tuple[Array, Array]:
+    """Return the coordinates (D, columns) and covariates (D, q) of the unique indexes of a mode."""
+    if isinstance(prior, AxisPrior):
+        return prior.knots[:, None], np.zeros((prior.knots.size, 0))
+    return prior.points.coordinates, prior.points.covariates
+
+
+def training_points(state: Posterior) -> tuple[Array, Array]:
+    """Return the coordinates (D, columns) and covariates (D, q) of the unique indexes that a mode was fitted to."""
+    if isinstance(state, AxisPosterior):
+        return state.knots[:, None], np.zeros((state.knots.size, 0))
+    return state.points.coordinates, state.points.covariates
 
 
 def with_kernel(prior: Prior, kernel: str) -> Prior | None:
@@ -98,7 +159,7 @@ def start_parameters(prior: Prior, functions: int) -> Array:
 
 
 def span(prior: Prior) -> tuple[float, float]:
-    """Return the smallest typical gap and the extent of the coordinates."""
+    """Return the smallest typical gap and the extent of the coordinates, of inducing points where there are any."""
     if isinstance(prior, AxisPrior):
         gaps = np.diff(prior.knots)
         if not gaps.size:
@@ -116,30 +177,6 @@ def _bounds(prior: Prior, functions: int) -> list[tuple[float, float]]:
     return [limits[next(k for k in limits if k in name)] for name in parameter_names(prior)] * functions
 
 
-def _climb(
-    evaluate: Callable[[Array], tuple[float, Array]], start: Array, bounds: list[tuple[float, float]], steps: int
-) -> Array:
-    """Return parameters whose evidence is at least that of ``start``, after at most ``steps`` quasi-Newton steps."""
-
-    def descend(flat: Array) -> tuple[float, Array]:
-        evidence, gradient = evaluate(flat.reshape(start.shape))
-        return -evidence, -gradient.ravel()
-
-    wide = [
-        (min(max(low, at - REACH), at), max(min(high, at + REACH), at))
-        for (low, high), at in zip(bounds, start.ravel(), strict=True)
-    ]
-    found = minimize(
-        descend,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=wide,
-        options={"maxiter": steps, "maxfun": 2 * steps + 2},
-    )
-    return np.asarray(found.x).reshape(start.shape)
-
-
 def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, mean: Array, steps: int) -> Update:
     """Return the posterior of a mode's functions under its messages, after ``steps`` climbs of the hyperparameters.
 
@@ -152,7 +189,8 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
     precision, shift
         Messages, shapes (D, R, R) and (D, R).
     mean
-        Present means (D, R), used by modes solved in blocks of functions.
+        Present means (D, R), used by modes of points, whose functions are solved in blocks or, with inducing points,
+        one by one.
     steps
         Quasi-Newton steps; 0 keeps the hyperparameters.
 
@@ -168,10 +206,15 @@ def update(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
             return found.evidence, gradient
 
         if steps:
-            log_parameters = _climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
+            log_parameters = climb(evaluate, log_parameters, _bounds(prior, shift.shape[1]), steps)
         found, _ = state_space.smooth(terms, prior.knots, log_parameters, precision, shift, slopes=False)
         divergence = _energy(found.mean, found.covariance, precision, shift) - found.evidence
         return Update(found.mean, found.covariance, divergence, log_parameters, found.evidence)
+    if isinstance(prior, InducingPrior):
+        messages, bounds = (precision, shift, mean), _bounds(prior, 1)
+        solved = inducing_mode.update(log_parameters, prior.points, prior.chosen, messages, (bounds, steps))
+        gain = _energy(solved.mean, solved.covariance, precision, shift) - solved.divergence
+        return Update(*solved, gain)
     return _update_blocks(prior, log_parameters, precision, shift, mean, steps)
 
 
@@ -204,7 +247,7 @@ def _update_blocks(
             return found.evidence, gradient
 
         if steps:
-            log_parameters[block] = _climb(evaluate, log_parameters[block], _bounds(prior, block.size), steps)
+            log_parameters[block] = climb(evaluate, log_parameters[block], _bounds(prior, block.size), steps)
         found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
         mean[:, block] = found.mean
         covariance[:, block[:, None], block] = found.covariance
@@ -217,6 +260,8 @@ def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
     """Return the posterior in the form that prediction needs; arguments as in :func:`update`."""
     if isinstance(prior, AxisPrior):
         return state_space.posterior(prior.kernel, prior.knots, log_parameters, precision, shift)
+    if isinstance(prior, InducingPrior):
+        return inducing_mode.finish(log_parameters, prior.points, prior.chosen, (precision, shift, mean))
     D, functions = shift.shape
     weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, functions, D))
     group = np.zeros(functions, dtype=np.int64)
@@ -234,6 +279,8 @@ def predict(state: Posterior, coordinates: Array, covariates: Array) -> tuple[Ar
     """Return mean (n, R) and covariance (n, R, R) of the functions at coordinates (n, columns)."""
     if isinstance(state, AxisPosterior):
         return state_space.predict(state, coordinates[:, 0])
+    if isinstance(state, InducingPosterior):
+        return inducing_prediction.predict(state, coordinates, covariates)
     return dense_prediction.predict(state, coordinates, covariates)
 
 
@@ -243,6 +290,8 @@ def sample(
     """Return joint draws (count, n, R) of the functions at distinct coordinates (n, columns)."""
     if isinstance(state, AxisPosterior):
         return state_space.sample(state, coordinates[:, 0], count, generator)
+    if isinstance(state, InducingPosterior):
+        return inducing_prediction.sample(state, coordinates, covariates, count, generator)
     return dense_prediction.sample(state, coordinates, covariates, count, generator)
 
 

@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 from polyadic.kernels import mode_process
 from polyadic.kernels.core_form import fixed_values
 from polyadic.kernels.core_response import moved_means
-from polyadic.kernels.mode_process import Posterior
-from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import evaluate
 from polyadic.kernels.tucker_layout import distinct_rows
 from polyadic.kernels.tucker_model import TuckerModel, given_functions
@@ -82,13 +80,7 @@ def _batch(
 def _asked(model: TuckerModel, X: Array, k: int) -> tuple[Array, Index, Index]:
     """Return the points of a mode that are drawn, which are its training indexes, and which each row of X needs."""
     columns = X[:, [*model.layout.modes[k], *model.layout.covariates[k]]]
-    own = training_points(model.posterior.modes[k]) if model.posterior.responses else columns[:0]
+    own = np.concatenate(mode_process.training_points(model.posterior.modes[k]), axis=1)
+    own = own if model.posterior.responses else columns[:0]
     points, _, place = distinct_rows(np.concatenate([own, columns]))
     return points, place[: own.shape[0]], place[own.shape[0] :]
-
-
-def training_points(state: Posterior) -> Array:
-    """Return the coordinates and covariates (D, columns) of the unique indexes that a mode was fitted to."""
-    if isinstance(state, AxisPosterior):
-        return np.asarray(state.knots[:, None])
-    return np.asarray(np.c_[state.points.coordinates, state.points.covariates])

@@ -10,13 +10,12 @@ from scipy.special import ndtr
 from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_refill, tucker_start
 from polyadic.kernels.core_form import extend
 from polyadic.kernels.functional_tucker import Options, Start, Table, TuckerPosterior, fit
-from polyadic.kernels.mode_process import AxisPrior, PointPrior, Prior
+from polyadic.kernels.mode_process import AxisPrior, Prior
 from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import predictive_moments
 from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, known_functions, periods
 
 Array = NDArray[np.float64]
-LARGEST_PLACE = 3000
 REFILLS = 3
 CHUNK = 30_000_000
 CANDIDATES = ("matern12", "matern32", "matern52")
@@ -79,15 +78,8 @@ def _prior(X: Array, layout: Layout, k: int) -> tuple[Prior, NDArray[np.int32]]:
     if not kernel:
         name = harmonics.separate(geometry)[0]
         return AxisPrior(_first(name), np.ascontiguousarray(unique[:, 0])), where.astype(np.int32)
-    if unique.shape[0] > LARGEST_PLACE:
-        raise ValueError(
-            f"mode {k} (columns {layout.modes[k]}) has {unique.shape[0]} distinct points; at most {LARGEST_PLACE} "
-            "can be solved densely: make each column its own mode, or round the coordinates"
-        )
     points = dense_process.points_of(_first(kernel), geometry, unique, X[first][:, extra])
-    distance = dense_process.distances(geometry, unique, unique)
-    block = max(1, 600 // unique.shape[0])
-    return PointPrior(points, distance, block), where.astype(np.int32)
+    return mode_process.point_prior(points), where.astype(np.int32)
 
 
 def _first(kernel: str) -> str:
@@ -151,7 +143,7 @@ def fit_model(
     priors, index = tuple(part[0] for part in parts), np.stack([part[1] for part in parts], axis=1)
     raw = X[:, list(layout.drift)]
     drift_centre, drift_scale = raw.mean(axis=0), np.where(raw.std(axis=0) > 0, raw.std(axis=0), 1.0)
-    known = tuple(known_functions(layout, k, _coordinates(priors[k]), form.kind) for k in modes)
+    known = tuple(known_functions(layout, k, mode_process.coordinates(priors[k])[0], form.kind) for k in modes)
     table = Table(index, (linked - centre) / scale, (raw - drift_centre) / drift_scale, known)
     choice = tuple(CANDIDATES if _is_open(kernel) else () for kernel in layout.kernels)
     options = Options(settings.noise, settings.max_iterations, settings.tolerance, choice)
@@ -196,17 +188,10 @@ def _named(layout: Layout, k: int, state: mode_process.Posterior) -> str:
     return re.sub(r"\bauto\b", _kernel(state), layout.kernels[k])
 
 
-def _coordinates(prior: Prior) -> Array:
-    return prior.knots[:, None] if isinstance(prior, AxisPrior) else prior.points.coordinates
-
-
 def _continued(model: TuckerModel, priors: tuple[Prior, ...]) -> Start:
     """Return the functions of a model at the unique indexes of other rows, with its hyperparameters."""
     posterior = model.posterior
-    moments = []
-    for prior, state in zip(priors, posterior.modes, strict=True):
-        extra = prior.points.covariates if isinstance(prior, PointPrior) else np.zeros((prior.knots.size, 0))
-        moments.append(mode_process.predict(state, _coordinates(prior), extra))
+    moments = tucker_refill.moments(priors, posterior)
     return Start(
         [mean for mean, _ in moments],
         [covariance for _, covariance in moments],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polyadic.kernels import mode_process
 from polyadic.kernels.core_form import extend, tucker_form
 from polyadic.kernels.functional_tucker import Start, Table, TuckerPosterior
-from polyadic.kernels.mode_process import PointPrior, Prior
+from polyadic.kernels.mode_process import Prior
 from polyadic.kernels.tucker_entries import sort_entries
 from polyadic.kernels.tucker_form import entry_moments
 from polyadic.kernels.tucker_start import EXTRA, leading, smooth_functions
@@ -39,13 +39,10 @@ def relevances(posterior: TuckerPosterior) -> tuple[Array, ...]:
 
 def moments(priors: tuple[Prior, ...], posterior: TuckerPosterior) -> list[tuple[Array, Array]]:
     """Return mean (D_k, R_k) and covariance (D_k, R_k, R_k) of the free functions of each mode at its indexes."""
-    found = []
-    for prior, state in zip(priors, posterior.modes, strict=True):
-        if isinstance(prior, PointPrior):
-            found.append(mode_process.predict(state, prior.points.coordinates, prior.points.covariates))
-        else:
-            found.append(mode_process.predict(state, prior.knots[:, None], np.zeros((prior.knots.size, 0))))
-    return found
+    return [
+        mode_process.predict(state, *mode_process.coordinates(prior))
+        for prior, state in zip(priors, posterior.modes, strict=True)
+    ]
 
 
 def refilled(

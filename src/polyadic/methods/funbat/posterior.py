@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
 from polyadic.kernels.core_form import fixed_values
-from polyadic.kernels.dense_process import DensePosterior
 from polyadic.kernels.local_tucker import LocalTucker, noise_variance
-from polyadic.kernels.mode_process import Posterior
 from polyadic.kernels.tucker_model import TuckerModel, given_functions, relevances
 from polyadic.kinds import observations
 from polyadic.kinds.predictions import squared
@@ -124,7 +122,7 @@ def _with_mode(
 ) -> xr.Dataset:
     """Add the functions of a mode on its plotting grid, and their hyperparameters."""
     form, fitted = model.posterior.form, model.posterior.modes[number]
-    grid, covariates = _training_points(fitted)
+    grid, covariates = mode_process.training_points(fitted)
     step = -(-grid.shape[0] // _SHOWN) if covariates.shape[1] == 0 and grid.shape[1] == 1 else 1
     grid, covariates = grid[::step], covariates[::step]
     free = list(form.free[number])
@@ -163,13 +161,6 @@ def _with_mode(
         {"long_name": f"relevance of the functions of {mode}", "units": "1"},
     )
     return ds
-
-
-def _training_points(fitted: Posterior) -> tuple[Array, Array]:
-    """Return the coordinates (D, columns) and covariates (D, q) of the distinct indexes of a mode."""
-    if isinstance(fitted, DensePosterior):
-        return fitted.points.coordinates, fitted.points.covariates
-    return fitted.knots[:, None], np.zeros((fitted.knots.size, 0))
 
 
 def _length_unit(kernel: str, parts: list[str], time_columns: frozenset[str]) -> str:

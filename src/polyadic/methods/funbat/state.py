@@ -11,6 +11,7 @@ from polyadic.kernels.core_form import Form
 from polyadic.kernels.core_response import Response
 from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.functional_tucker import TuckerPosterior
+from polyadic.kernels.inducing_prediction import InducingPosterior
 from polyadic.kernels.local_tucker import LocalTucker
 from polyadic.kernels.matern_products import MaternProducts
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP
@@ -23,7 +24,8 @@ CLASSES = {
     cls.__name__: cls
     for cls in (
         *(LocalTucker, NearestNeighbourGP, MaternProducts),
-        *(TuckerModel, Layout, TuckerPosterior, Form, Core, Response, AxisPosterior, DensePosterior, Points),
+        *(TuckerModel, Layout, TuckerPosterior, Form, Core, Response),
+        *(AxisPosterior, DensePosterior, InducingPosterior, Points),
     )
 }
 """The only types that a stored state can name."""
