@@ -198,3 +198,12 @@ def test_fields_that_do_not_fit_are_refused(divided, trained):
         train(configured(), fields=divided, fine=split(SplitConfig(), fields=other))
     with pytest.raises(InputError, match="there are 3 samples, accepted are at least 4"):
         split(SplitConfig(), fields=diffused(3))
+
+
+def test_samples_of_one_run_are_never_divided():
+    ds = diffused(40).assign_coords(run=("sample", np.arange(40) // 4, {"units": "1", "long_name": "run"}))
+    flags = split(SplitConfig(test=0.3, validation=0.3), fields=ds)["split"].to_numpy().reshape(10, 4)
+    assert (flags == flags[:, :1]).all()
+    assert sorted(np.unique(flags[:, 0])) == [0, 1, 2]
+    with pytest.raises(InputError, match="there are 3 runs, accepted are at least 4"):
+        split(SplitConfig(), fields=ds.isel(sample=slice(0, 12)))
