@@ -139,13 +139,36 @@ class MultiGrid:
 
     def patches(self, field: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield the patches of :meth:`split` one by one, each (batch, channels * (1 + levels), n ...)."""
-        padding, boundary = self._per_axis(field)
+        views = self.views(field)
+        for corner in self.corners(field.ndim - 2):
+            yield self.patch(views, corner)
+
+    def views(self, field: torch.Tensor) -> list[torch.Tensor]:
+        """Return the whole field and, level by level, what is left of it when it is coarsened."""
+        _, boundary = self._per_axis(field)
         _check_divisible(field, self.levels)
         views = [field]
         for _ in range(self.levels):
             views.append(self._coarser(views[-1], boundary))
-        for corner in product(range(2**self.levels), repeat=field.ndim - 2):
-            yield torch.cat([self._window(view, level, corner, padding) for level, view in enumerate(views)], dim=1)
+        return views
+
+    def corners(self, axes: int) -> list[tuple[int, ...]]:
+        """Return the number of each patch along each axis, in the order of :meth:`split`."""
+        return list(product(range(2**self.levels), repeat=axes))
+
+    def patch(self, views: Sequence[torch.Tensor], corner: Sequence[int]) -> torch.Tensor:
+        """Return one patch, (batch, channels * (1 + levels), n ...), of the views of a field."""
+        padding, _ = self._per_axis(views[0])
+        return torch.cat([self._window(view, level, corner, padding) for level, view in enumerate(views)], dim=1)
+
+    def origin(self, corner: Sequence[int], points: Sequence[int]) -> list[int]:
+        """Return the number, along each axis, of the first point of a patch with its padding; it may lie outside.
+
+        >>> MultiGrid(1, 2).origin((0, 1), (16, 16))
+        [-2, 6]
+        """
+        spread = self.padding * (len(points) if len(self.padding) == 1 else 1)
+        return [i * n // 2**self.levels - p for i, n, p in zip(corner, points, spread, strict=True)]
 
     def stitch(self, patches: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the whole fields (batch, channels, axes ...) of patches in the order of :meth:`split`, padding cut."""

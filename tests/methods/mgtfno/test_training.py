@@ -13,6 +13,7 @@ import xarray as xr
 from polyadic.core import config as configs
 from polyadic.core import io
 from polyadic.core.errors import InputError
+from polyadic.kernels.field_errors import relative_h1
 from polyadic.kinds import fields, operator
 from polyadic.methods.mgtfno import network, training
 from polyadic.methods.mgtfno.baselines import BaselinesConfig, baselines
@@ -207,3 +208,40 @@ def test_samples_of_one_run_are_never_divided():
     assert sorted(np.unique(flags[:, 0])) == [0, 1, 2]
     with pytest.raises(InputError, match="there are 3 runs, accepted are at least 4"):
         split(SplitConfig(), fields=ds.isel(sample=slice(0, 12)))
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "dirichlet"])
+def test_patches_in_sequence_give_the_gradient_of_the_stitched_loss(boundary):
+    """The dense twin: all patches in one batch, one graph, the loss of the stitched field."""
+    torch.manual_seed(0)
+    given = network.geometry(diffused(2, 16, boundary=boundary))
+    form = {"modes": [6, 6], "width": 6, "layers": 2, "factorisation": "tucker", "rank": 0.5, "joint": True}
+    model = network.Operator({**given, **form, "form": "tfno", "levels": 2, "padding": 0.125}).double()
+    x, y = torch.randn(2, 3, 1, 16, 16, dtype=torch.float64).unbind()
+    h1 = [given["boundary"], given["grid"], given["lengths"]]
+    losses, gradients = [], []
+    for way in ("in sequence", "at once"):
+        if way == "in sequence":
+            stitched = model(x)
+        else:
+            grid = model.multi_grid((16, 16))
+            places = [model.positions((16, 16), grid.origin(c, (16, 16)), (8, 8)) for c in grid.corners(2)]
+            everywhere = torch.cat([place.expand(3, -1, -1, -1) for place in places])
+            stitched = grid.stitch(model.network(grid.split(x), everywhere))
+        model.zero_grad()
+        loss = relative_h1(stitched, y, *h1).mean()
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-12, atol=0)
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_patch_knows_where_it_lies_in_the_domain():
+    model = network.Operator(
+        {**network.geometry(diffused(2, 8, boundary="dirichlet")), "form": "unet", "width": 2, "depth": 1, "levels": 0}
+    )
+    places = model.positions((8, 8), (-1, 6), (2, 3))[0]
+    torch.testing.assert_close(places[0, :, 0], torch.tensor([-1 / 8, 0.0], dtype=torch.float64))
+    torch.testing.assert_close(places[1, 0], torch.tensor([6 / 8, 7 / 8, 1.0], dtype=torch.float64))

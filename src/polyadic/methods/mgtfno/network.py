@@ -1,6 +1,6 @@
 """Build networks from plain settings, with normalisation and patches around them, and turn them to files and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,21 +60,37 @@ class Operator(nn.Module):
 
     def _patched(self, field: torch.Tensor) -> torch.Tensor:
         """Return the stitched fields; one patch at a time holds activations, here and in the backward pass."""
-        padding = [round(self.architecture["padding"] * n) for n in field.shape[2:]]
-        boundary = self.architecture["boundary"]
-        grid = MultiGrid(self.levels, padding, boundary)
-        axes = field.ndim - 2
-        lines = [
-            coordinates(n, kind, where).to(field)
-            for n, kind, where in zip(field.shape[2:], boundary, self.architecture["grid"], strict=True)
-        ]
-        positions = torch.stack(torch.meshgrid(*lines, indexing="ij"))[None]
-        where = (patch[:, :axes] for patch in grid.patches(positions))
+        grid = self.multi_grid(field.shape[2:])
+        views = grid.views(field)
         done = [
-            checkpoint(self.network, patch, place, use_reentrant=False)
-            for patch, place in zip(grid.patches(field), where, strict=True)
+            checkpoint(self._patch, grid, corner, *views, use_reentrant=False)
+            for corner in grid.corners(field.ndim - 2)
         ]
         return grid.stitch(done)
+
+    def multi_grid(self, points: Sequence[int]) -> MultiGrid:
+        """Return the patches of fields of some points an axis."""
+        padding = [round(self.architecture["padding"] * n) for n in points]
+        return MultiGrid(self.levels, padding, self.architecture["boundary"])
+
+    def _patch(self, grid: MultiGrid, corner: tuple[int, ...], *views: torch.Tensor) -> torch.Tensor:
+        """Return one patch with its padding, cut out of the views only here: they are all that is held meanwhile."""
+        patch = grid.patch(views, corner)
+        places = self.positions(views[0].shape[2:], grid.origin(corner, views[0].shape[2:]), patch.shape[2:])
+        result: torch.Tensor = self.network(patch, places.to(patch))
+        return result
+
+    def positions(self, points: Sequence[int], start: Sequence[int], length: Sequence[int]) -> torch.Tensor:
+        """Return where the points of a window lie in the whole domain, (1, axes, length ...), from a first one on.
+
+        Along periodic axes positions are wrapped as the field is; along the others they go on beyond the edges.
+        """
+        lines = []
+        known = zip(points, start, length, self.architecture["boundary"], self.architecture["grid"], strict=True)
+        for n, first, count, kind, where in known:
+            line, at = coordinates(n, kind, where), torch.arange(first, first + count)
+            lines.append(line[at % n] if kind == "periodic" else line[0] + (line[1] - line[0]) * at)
+        return torch.stack(torch.meshgrid(*lines, indexing="ij"))[None]
 
 
 def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
