@@ -8,14 +8,20 @@ profiler of torch (bytes of tensors alive, parameters and data not counted), abo
 
 import resource
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from polyadic.core import io
 from polyadic.kernels.field_errors import relative_h1
+from polyadic.kinds import fields
+from polyadic.methods.mgtfno import network
 from polyadic.methods.mgtfno.network import Operator
+from polyadic.methods.mgtfno.predict import predict
 
 WIDTH, MODES, LAYERS = 24, 12, 4
 
@@ -66,8 +72,8 @@ def table() -> None:
             found = peak(operator(levels, share), n, batch)
             domain = (1 / 2**levels + 2 * share) ** -2
             print(
-                f"   {levels} levels, padding N/{round(1 / share):2d} {found:8.1f} MiB, {whole / found:5.1f} times less,"
-                f" domain {domain:5.1f} times smaller"
+                f"   {levels} levels, padding N/{round(1 / share):2d} {found:8.1f} MiB, {whole / found:5.1f} times"
+                f" less, domain {domain:5.1f} times smaller"
             )
 
 
@@ -82,6 +88,28 @@ def training_step(n: int, levels: int) -> None:
     print(f"{n}^2, {levels} levels: {time.process_time() - start:.1f} CPU s a step, peak memory {resident():.2f} GiB")
 
 
+def prediction(n: int, levels: int) -> None:
+    """Predict one field by the stage, from file to file."""
+    text = {"units": "1", "long_name": "noise"}
+    noise = np.random.default_rng(0).standard_normal((1, n, n), np.float32)
+    ds = fields.dataset(
+        {"a": (noise, "input", text), "u": (noise, "output", text)}, {"y": fields.Axis(), "x": fields.Axis()}
+    )
+    ds.attrs |= {"kind": "fields", "schema_version": "1.0"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        io.write(ds, folder / "a.nc")
+        curves = {"train_loss": [0.0], "learning_rate": [0.0]}
+        tree = network.to_tree(operator(levels, 1 / 32), curves, "loss")
+        tree.attrs |= {"kind": "operator", "schema_version": "1.0"}
+        io.write(tree, folder / "operator.nc")
+        before, start = resident(), time.process_time()
+        with io.read(folder / "a.nc") as opened, io.read(folder / "operator.nc", groups=True) as trained:
+            io.write(predict(predict.config(), fields=opened, operator=trained), folder / "predicted.nc")
+        seconds = time.process_time() - start
+        print(f"{n}^2, {levels} levels: {seconds:.1f} CPU s, peak memory {resident():.2f} GiB ({before:.2f} before)")
+
+
 def main() -> None:
     """Print the table, or one of the large cases."""
     torch.set_num_threads(1)
@@ -89,6 +117,8 @@ def main() -> None:
         table()
     elif sys.argv[1] == "step":
         training_step(int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        prediction(int(sys.argv[2]), int(sys.argv[3]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Build networks from plain settings, with normalisation and patches around them, and turn them to files and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,12 @@ from polyadic.kernels.fourier_operator import TFNO, coordinates
 from polyadic.kernels.multi_grid import MultiGrid
 from polyadic.kernels.small_unet import SmallUNet
 from polyadic.kinds import fields, operator
+
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Mean and standard deviation of each channel."""
+
+IN_MEMORY = 2**30
+"""Fields below 1 GiB are held in memory."""
 
 
 class Operator(nn.Module):
@@ -41,13 +47,11 @@ class Operator(nn.Module):
             self.register_buffer(f"{name}_mean", torch.zeros(channels, *[1] * axes))
             self.register_buffer(f"{name}_scale", torch.ones(channels, *[1] * axes))
 
-    def normalise(self, inputs: NDArray[Any], outputs: NDArray[Any]) -> None:
+    def normalise(self, inputs: Moments, outputs: Moments) -> None:
         """Take mean and deviation of each channel of the training fields; a constant channel keeps its scale."""
-        for name, values in (("input", inputs), ("output", outputs)):
-            axes = (0, *range(2, values.ndim))
-            mean, deviation = values.mean(axes, dtype=np.float64), values.std(axes, dtype=np.float64)
-            deviation[deviation <= 1e-7 * np.abs(mean)] = 1.0
-            for what, numbers in (("mean", mean), ("scale", deviation)):
+        for name, (mean, deviation) in (("input", inputs), ("output", outputs)):
+            scale = np.where(deviation <= 1e-7 * np.abs(mean), 1.0, deviation)
+            for what, numbers in (("mean", mean), ("scale", scale)):
                 buffer = getattr(self, f"{name}_{what}")
                 buffer.copy_(torch.as_tensor(numbers).reshape(buffer.shape))
 
@@ -67,6 +71,18 @@ class Operator(nn.Module):
             for corner in grid.corners(field.ndim - 2)
         ]
         return grid.stitch(done)
+
+    def views(self, field: torch.Tensor) -> list[torch.Tensor]:
+        """Return fields in their own units as the views that patches are cut from."""
+        return self.multi_grid(field.shape[2:]).views((field - self.input_mean) / self.input_scale)
+
+    def predicted_patch(self, views: Sequence[torch.Tensor], corner: tuple[int, ...]) -> torch.Tensor:
+        """Return the outputs of one patch, its padding cut off, (batch, out_channels, points ...)."""
+        grid = self.multi_grid(views[0].shape[2:])
+        found = self._patch(grid, corner, *views)
+        for axis, (p, n) in enumerate(zip(grid.padding, views[0].shape[2:], strict=True)):
+            found = found.narrow(2 + axis, p, n // 2**self.levels)
+        return found * self.output_scale + self.output_mean
 
     def multi_grid(self, points: Sequence[int]) -> MultiGrid:
         """Return the patches of fields of some points an axis."""
@@ -114,6 +130,31 @@ def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
         grid=["both"] * len(boundary) if levels else grid,
         positions="all" if levels or architecture.get("transform") else "auto",
     )
+
+
+def normalisation(ds: xr.Dataset) -> tuple[Moments, Moments]:
+    """Return mean and deviation of each channel of inputs and of outputs; of large files block by block."""
+    if ds.nbytes < IN_MEMORY:
+        return _moments([fields.array(ds, "input")]), _moments([fields.array(ds, "output")])
+    step = max(1, IN_MEMORY // 16 * ds.sizes["sample"] // ds.nbytes)
+    bounds = range(0, ds.sizes["sample"], step)
+    found = [
+        _moments(fields.array(ds.isel(sample=slice(i, i + step)), role) for i in bounds) for role in ("input", "output")
+    ]
+    return found[0], found[1]
+
+
+def _moments(blocks: Iterable[NDArray[np.float32]]) -> Moments:
+    """Return mean and deviation of each channel of blocks (sample, channel, axes ...), joined in their order."""
+    count, mean, squares = 0, np.zeros(1), np.zeros(1)
+    for values in blocks:
+        axes = (0, *range(2, values.ndim))
+        own = values.size // values.shape[1]
+        shift = values.mean(axes, dtype=np.float64) - mean
+        total = count + own
+        squares = squares + values.var(axes, dtype=np.float64) * own + shift**2 * count * own / total
+        mean, count = mean + shift * own / total, total
+    return mean, np.sqrt(squares / count)
 
 
 def geometry(ds: xr.Dataset) -> dict[str, Any]:
