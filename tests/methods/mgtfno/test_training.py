@@ -247,14 +247,17 @@ def test_a_patch_knows_where_it_lies_in_the_domain():
     torch.testing.assert_close(places[1, 0], torch.tensor([6 / 8, 7 / 8, 1.0], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "dirichlet"])
-def test_a_large_field_is_predicted_block_by_block_as_it_is_at_once(boundary, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("boundary", "levels", "coarse"), [("periodic", 2, True), ("dirichlet", 2, False), ("dirichlet", 0, False)]
+)
+def test_a_large_field_is_predicted_block_by_block_as_it_is_at_once(boundary, levels, coarse, monkeypatch, tmp_path):
     ds = split(SplitConfig(), fields=diffused(8, 16, boundary=boundary))
-    tree = train(configured(levels=2, padding=0.125, epochs=1, rank=0.5), fields=ds)
+    tree = train(configured(levels=levels, coarse=coarse, padding=0.125, epochs=1, rank=0.5), fields=ds)
     whole = predict(PredictConfig(), fields=ds, operator=tree)
     monkeypatch.setattr("polyadic.methods.mgtfno.predict.LARGE", 16 * 16)
     lazy = predict(PredictConfig(), fields=ds, operator=tree)
-    assert lazy["answer_by_mgtfno"].chunks == ((1, 1), (4,) * 4, (4,) * 4)
+    parts = (16 // 2**levels,) * 2**levels
+    assert lazy["answer_by_mgtfno"].chunks == ((1, 1), parts, parts)
     io.write(lazy, tmp_path / "predicted.nc")
     with io.read(tmp_path / "predicted.nc") as back:
         np.testing.assert_allclose(back["answer_by_mgtfno"], whole["answer_by_mgtfno"], rtol=0, atol=2e-6)

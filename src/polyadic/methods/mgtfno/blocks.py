@@ -1,4 +1,7 @@
-"""Predict fields too large to be held with their activations: one patch a Dask block, made when it is written."""
+"""Predict fields too large to be held with their activations, in Dask blocks that are made when they are written.
+
+Of an operator with levels a block is one patch; of one of the whole domain a sample, computed row by row.
+"""
 
 import threading
 from typing import Any
@@ -40,21 +43,28 @@ class Patches:
             views = self._views(sample)
             return self._model.predicted_patch(views, tuple(corner)).numpy()
 
+    def whole(self, block_id: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return one sample of an operator without patches, (1, out_channels, points ...)."""
+        with torch.no_grad():
+            return self._model.predicted_in_rows(self._given(block_id[0])).numpy()
+
+    def _given(self, sample: int) -> torch.Tensor:
+        return torch.as_tensor(fields.array(self._ds.isel(sample=slice(sample, sample + 1)), "input"))
+
     def _views(self, sample: int) -> list[torch.Tensor]:
         with self._lock:
             if self._held[0] != sample:
-                given = torch.as_tensor(fields.array(self._ds.isel(sample=slice(sample, sample + 1)), "input"))
-                self._held = (sample, self._model.views(given))
+                self._held = (sample, self._model.views(self._given(sample)))
             return self._held[1]
 
 
 def predicted(model: Operator, ds: xr.Dataset) -> Any:
-    """Return the outputs for all samples as a Dask array (sample, out_channels, axes ...), one block a patch.
+    """Return the outputs for all samples as a Dask array (sample, out_channels, axes ...).
 
     Notes
     -----
-    Memory is that of one sample's views and of one patch's activations for each thread; equal to the whole field
-    predicted at once up to rounding.
+    Memory is that of one sample's views and of one patch's activations for each thread, or of one state of the network
+    for one sample; equal to the whole field predicted at once up to rounding.
     """
     shape = tuple(ds.sizes[name] for name in fields.space(ds))
     count = 2**model.levels
@@ -62,4 +72,5 @@ def predicted(model: Operator, ds: xr.Dataset) -> Any:
     channels = int(model.architecture["out_channels"])
     chunks = ((1,) * ds.sizes["sample"], (channels,), *sizes)
     nothing = np.zeros((0,) * len(chunks), np.float32)
-    return da.map_blocks(Patches(model, ds), chunks=chunks, dtype=np.float32, meta=nothing)  # type: ignore[no-untyped-call]
+    made = Patches(model, ds)
+    return da.map_blocks(made if model.levels else made.whole, chunks=chunks, dtype=np.float32, meta=nothing)  # type: ignore[no-untyped-call]

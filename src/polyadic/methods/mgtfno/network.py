@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from polyadic.kernels.fourier_operator import TFNO, coordinates
-from polyadic.kernels.multi_grid import MultiGrid
+from polyadic.kernels.fourier_operator import TFNO, Positions, coordinates
+from polyadic.kernels.multi_grid import MultiGrid, refined
 from polyadic.kernels.small_unet import SmallUNet
 from polyadic.kinds import fields, operator
 
@@ -29,7 +29,9 @@ class Operator(nn.Module):
     ----------
     architecture
         ``form`` (tfno or unet), ``in_channels``, ``out_channels``, ``boundary`` and ``grid`` per axis, and the
-        settings of the form; for tfno also ``levels`` and ``padding`` (a share of the points an axis) of the patches.
+        settings of the form; for tfno also ``levels`` and ``padding`` (a share of the points an axis) of the patches,
+        and ``coarse``: whether an operator of the whole domain, coarsened as the coarsest view is, predicts first. Its
+        prediction is a channel of the patches, which add what it lacks.
     """
 
     input_mean: torch.Tensor
@@ -43,6 +45,8 @@ class Operator(nn.Module):
         self.levels = int(architecture.get("levels", 0))
         axes = len(architecture["boundary"])
         self.network = _network(self.architecture, self.levels)
+        coarse = self.levels and architecture.get("coarse")
+        self.coarse = _network({**self.architecture, "levels": 0, "grid": ["centre"] * axes}, 0) if coarse else None
         for name, channels in (("input", architecture["in_channels"]), ("output", architecture["out_channels"])):
             self.register_buffer(f"{name}_mean", torch.zeros(channels, *[1] * axes))
             self.register_buffer(f"{name}_scale", torch.ones(channels, *[1] * axes))
@@ -65,7 +69,7 @@ class Operator(nn.Module):
     def _patched(self, field: torch.Tensor) -> torch.Tensor:
         """Return the stitched fields; one patch at a time holds activations, here and in the backward pass."""
         grid = self.multi_grid(field.shape[2:])
-        views = grid.views(field)
+        views = self._views(field)
         done = [
             checkpoint(self._patch, grid, corner, *views, use_reentrant=False)
             for corner in grid.corners(field.ndim - 2)
@@ -73,8 +77,28 @@ class Operator(nn.Module):
         return grid.stitch(done)
 
     def views(self, field: torch.Tensor) -> list[torch.Tensor]:
-        """Return fields in their own units as the views that patches are cut from."""
-        return self.multi_grid(field.shape[2:]).views((field - self.input_mean) / self.input_scale)
+        """Return what patches are cut from, for fields in their own units: the field, coarser views of it."""
+        return self._views((field - self.input_mean) / self.input_scale)
+
+    def _views(self, given: torch.Tensor) -> list[torch.Tensor]:
+        views = self.multi_grid(given.shape[2:]).views(given)
+        if self.coarse is not None:
+            first: torch.Tensor = checkpoint(self._predicted_coarsely, views[-1], use_reentrant=False)
+            views[0] = torch.cat([given, first], 1)
+        return views
+
+    def _predicted_coarsely(self, view: torch.Tensor) -> torch.Tensor:
+        """Return the prediction of the coarse operator for the coarsest view, on the fine grid."""
+        found: torch.Tensor = self.coarse(view)  # type: ignore[misc]
+        for axis, kind in enumerate(self.architecture["boundary"]):
+            found = refined(found, 2**self.levels, 2 + axis, kind)
+        return found
+
+    def predicted_in_rows(self, field: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of fields of the whole domain, holding one state of the network and no activations."""
+        given = (field - self.input_mean) / self.input_scale
+        found = self.network.in_rows(given) if isinstance(self.network, TFNO) else self.network(given)
+        return found * self.output_scale + self.output_mean
 
     def predicted_patch(self, views: Sequence[torch.Tensor], corner: tuple[int, ...]) -> torch.Tensor:
         """Return the outputs of one patch, its padding cut off, (batch, out_channels, points ...)."""
@@ -94,7 +118,10 @@ class Operator(nn.Module):
         patch = grid.patch(views, corner)
         places = self.positions(views[0].shape[2:], grid.origin(corner, views[0].shape[2:]), patch.shape[2:])
         result: torch.Tensor = self.network(patch, places.to(patch))
-        return result
+        if self.coarse is None:
+            return result
+        first = self.architecture["in_channels"]
+        return result + patch[:, first : first + self.architecture["out_channels"]]
 
     def positions(self, points: Sequence[int], start: Sequence[int], length: Sequence[int]) -> torch.Tensor:
         """Return where the points of a window lie in the whole domain, (1, axes, length ...), from a first one on.
@@ -110,7 +137,8 @@ class Operator(nn.Module):
 
 
 def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
-    channels = architecture["in_channels"] * (1 + levels), architecture["out_channels"]
+    more = architecture["out_channels"] if levels and architecture.get("coarse") else 0
+    channels = architecture["in_channels"] * (1 + levels) + more, architecture["out_channels"]
     boundary, grid = architecture["boundary"], architecture["grid"]
     if architecture.get("transform"):  # a peer that knows no boundary, but the coordinates
         boundary = [architecture["transform"]] * len(boundary)
@@ -126,10 +154,20 @@ def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
         tuple(rank) if isinstance(rank, list) else rank,
         architecture["factorisation"],
         architecture["joint"],
-        ["open"] * len(boundary) if levels else boundary,
-        grid=["both"] * len(boundary) if levels else grid,
-        positions="all" if levels or architecture.get("transform") else "auto",
+        [architecture.get("patch", "open")] * len(boundary) if levels else boundary,
+        grid=["centre"] * len(boundary) if levels else grid,
+        positions=_positions(architecture, levels),
     )
+
+
+def _positions(architecture: Mapping[str, Any], levels: int) -> Positions:
+    """Say which coordinates a network is given: where all axes are periodic, patches need none."""
+    if architecture.get("transform"):
+        return "all"
+    if not levels:
+        return "auto"
+    given: Positions = architecture.get("positions", "all")
+    return given
 
 
 def normalisation(ds: xr.Dataset) -> tuple[Moments, Moments]:

@@ -19,7 +19,7 @@ from polyadic.kinds import fields as kind
 from polyadic.kinds import operator as operators
 
 LARGE = 2**20
-"""Points of a sample from which on an operator with patches predicts block by block, as the file is written."""
+"""Points of a sample from which on fields are predicted block by block, as the file is written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def predict(cfg: PredictConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     model = network.from_tree(operator)
     check_geometry(fields, model.architecture)
     points = math.prod(chosen.sizes[name] for name in kind.space(chosen))
-    if model.levels and points >= LARGE:
+    if points >= LARGE:
         from polyadic.methods.mgtfno import blocks
 
         return with_predictions(chosen, {"mgtfno": blocks.predicted(model, chosen)})

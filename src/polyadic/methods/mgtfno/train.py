@@ -31,6 +31,9 @@ class TrainConfig(TrainingConfig):
     joint: bool = setting(True, "whether one tensor holds the spectral weights of all layers")
     levels: int = setting(0, "multi-grid levels L: 2^L patches an axis, each with L coarser views; 0: the whole domain")
     padding: float = setting(0.125, "padding of a patch on each side, a share of the points of the whole axis")
+    coarse: bool = setting(
+        False, "with levels: whether an operator of the coarsened whole domain predicts first and patches add the rest"
+    )
     fine: str = setting("", "dataset of the same equation on another grid whose samples join the training; empty: none")
     seed: int = setting(0, "seed of the first weights and of the order of the samples")
 
@@ -101,6 +104,7 @@ def _form(cfg: TrainConfig, axes: int) -> dict[str, Any]:
         "joint": cfg.joint,
         "levels": cfg.levels,
         "padding": cfg.padding,
+        "coarse": cfg.coarse,
     }
 
 
