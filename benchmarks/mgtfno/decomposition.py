@@ -39,7 +39,9 @@ def main() -> None:
     """Print a row a variant."""
     points, levels, samples, epochs = (int(a) for a in (*sys.argv[1:5], *("64", "1", "112", "15")[len(sys.argv) - 1 :]))
     ds = navier_stokes(
-        configs.build(navier_stokes.config, {"samples": samples, "points": points, "step": 0.8 / points})
+        configs.build(
+            navier_stokes.config, {"samples": samples, "points": points, "step": 2.4 / points, "amplitude": 0.3}
+        )
     )
     divided = split(split.config(test=32 / samples, validation=0.1), fields=ds)
     held = fields.where_split(divided, "test")

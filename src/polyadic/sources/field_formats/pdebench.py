@@ -17,6 +17,7 @@ from polyadic.sources.field_formats.contents import Contents, Side, order
 from polyadic.sources.field_formats.stored import Field, Hdf5Array, numbers
 
 _FLOW = ("density", "pressure", "Vx", "Vy", "Vz")
+_PLAIN = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # files of ten thousand runs have as many texts
 _PARAMETERS = ("eta", "zeta", "M", "beta", "Nu", "nu", "rho", "Rho")
 
 
@@ -181,7 +182,7 @@ def _settings(node: h5py.Group) -> dict[str, Any]:
     """Return the attribute ``config``, YAML of plain values; nothing where it is none."""
     text = node.attrs.get("config", "")
     try:
-        found = yaml.safe_load(text.decode() if isinstance(text, bytes) else str(text))
+        found = yaml.load(text.decode() if isinstance(text, bytes) else str(text), Loader=_PLAIN)
     except (yaml.YAMLError, UnicodeDecodeError):
         return {}
     return found if isinstance(found, dict) else {}
