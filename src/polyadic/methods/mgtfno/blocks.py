@@ -73,4 +73,6 @@ def predicted(model: Operator, ds: xr.Dataset) -> Any:
     chunks = ((1,) * ds.sizes["sample"], (channels,), *sizes)
     nothing = np.zeros((0,) * len(chunks), np.float32)
     made = Patches(model, ds)
-    return da.map_blocks(made if model.levels else made.whole, chunks=chunks, dtype=np.float32, meta=nothing)  # type: ignore[no-untyped-call]
+    # The token spares a hash of fields and weights, by which Dask would name the blocks.
+    options: dict[str, Any] = {"chunks": chunks, "dtype": np.float32, "meta": nothing, "token": str(id(made))}
+    return da.map_blocks(made if model.levels else made.whole, **options)  # type: ignore[no-untyped-call]
