@@ -155,6 +155,9 @@ def test_patches_are_trained_and_stitched(divided):
     model = network.from_tree(tree)
     assert network.predicted(model, fields.array(divided, "input")[:3]).shape == (3, 1, 12, 12)
     assert operator.architecture(tree)["levels"] == 1
+    assert any(name.startswith("coarse.") for name in weights(tree))
+    plain = train(configured(levels=1, padding=0.25, epochs=1, rank=0.5, coarse=False), fields=divided)
+    assert plain.attrs["parameter_count"] < tree.attrs["parameter_count"]
 
 
 def test_two_resolutions_share_a_training_and_never_a_batch(divided):

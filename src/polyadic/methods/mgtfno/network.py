@@ -30,8 +30,9 @@ class Operator(nn.Module):
     architecture
         ``form`` (tfno or unet), ``in_channels``, ``out_channels``, ``boundary`` and ``grid`` per axis, and the
         settings of the form; for tfno also ``levels`` and ``padding`` (a share of the points an axis) of the patches,
-        and ``coarse``: whether an operator of the whole domain, coarsened as the coarsest view is, predicts first. Its
-        prediction is a channel of the patches, which add what it lacks.
+        ``patch`` (their transform), ``positions`` (whether they get coordinates), and ``coarse``: whether an operator
+        of the whole domain, coarsened as the coarsest view is, predicts first. Its prediction is a channel of the
+        patches, which add what it lacks.
     """
 
     input_mean: torch.Tensor
@@ -161,7 +162,7 @@ def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
 
 
 def _positions(architecture: Mapping[str, Any], levels: int) -> Positions:
-    """Say which coordinates a network is given: where all axes are periodic, patches need none."""
+    """Say which coordinates a network is given."""
     if architecture.get("transform"):
         return "all"
     if not levels:
