@@ -10,6 +10,7 @@ from pytorch_lightning import LightningModule
 from polyadic.kernels.field_errors import relative_h1, relative_l2
 from polyadic.kernels.soap import SOAP
 from polyadic.methods.mgtfno.network import Operator
+from polyadic.methods.mgtfno.workers import mean
 
 CURVES = ("train_loss", "validation_loss", "learning_rate")
 
@@ -49,18 +50,17 @@ class OperatorModule(LightningModule):
         known = self.model.architecture
         return relative_h1(prediction, truth, known["boundary"], known["grid"], known["lengths"])
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-        """Return the mean loss of a batch."""
-        inputs, outputs = batch
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor, int], _: int) -> torch.Tensor:
+        """Return the mean loss of a batch, or of the part of it that this process has."""
+        inputs, outputs, samples = batch
         loss = self.loss(self.model(inputs), outputs).mean()
-        self._count("train", float(loss.detach()), len(inputs))
+        self._count("train", mean(loss), samples)
         return loss
 
-    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor, int], _: int) -> None:
         """Count the relative L2 error of a batch, whatever the loss in training is."""
-        inputs, outputs = batch
-        error = relative_l2(self.model(inputs), outputs).mean()
-        self._count("validation", float(error), len(inputs))
+        inputs, outputs, samples = batch
+        self._count("validation", mean(relative_l2(self.model(inputs), outputs).mean()), samples)
 
     def _count(self, part: str, loss: float, samples: int) -> None:
         self._sums[part][0] += loss * samples

@@ -23,15 +23,20 @@ class TrainingConfig:
         False, "whether half of the batches have the first two axes exchanged: only where the equation allows it"
     )
     keep: Literal["best", "last"] = setting("best", "weights kept: of the epoch best on validation, or of the last one")
-    threads: int = setting(1, "threads of torch; equality to the bit holds for equal numbers")
+    threads: int = setting(1, "threads of torch in each process; equality to the bit holds for equal numbers")
+    processes: int = setting(
+        1, "processes that share every batch, on one machine or started by srun or torchrun; divides batch"
+    )
     device: Literal["cpu", "cuda", "auto"] = setting("cpu", "where the training runs")
     precision: Literal["32-true", "bf16-mixed", "64-true"] = setting("32-true", "numbers of the training")
 
     def __post_init__(self) -> None:
         """Refuse what trains nothing."""
-        for name in ("epochs", "batch", "threads"):
+        for name in ("epochs", "batch", "threads", "processes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if self.batch % self.processes:
+            raise ValueError(f"batch must be a multiple of processes, found {self.batch} and {self.processes}")
         if not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise ValueError(
                 f"learning_rate must be above 0 and weight_decay at least 0, found {self.learning_rate:g} and"

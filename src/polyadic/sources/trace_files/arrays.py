@@ -48,6 +48,27 @@ def read(path: Path, form: str, cfg: TracesConfig) -> list[Recording]:
         ]
 
 
+def check_plane(path: Path, form: str) -> None:
+    """Refuse a file without an array that may be traces, by what it says of its arrays: nothing is read.
+
+    Raises
+    ------
+    InputError
+        If there are several arrays and none that has two axes and is neither names, times nor rates.
+    """
+    if form == "matlab" and not h5py.is_hdf5(path):
+        from scipy.io import whosmat
+
+        axes = {name: len(shape) for name, shape, _ in whosmat(path)}
+    else:
+        axes = {}
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda name, item: axes.update({name: item.ndim} if isinstance(item, h5py.Dataset) else {}))
+    planes = [name for name, count in axes.items() if count == 2 and name not in (*_NAMES, *_TIMES, *_RATES)]
+    if len(axes) > 1 and not planes:
+        raise InputError(f"{path}: no array has the two axes of traces; found {', '.join(sorted(axes)[:10])}")
+
+
 def _groups(path: Path, cfg: TracesConfig, found: Arrays) -> list[str]:
     pattern = cfg.groups.strip("/")
     depth = pattern.count("/") + 1
