@@ -19,6 +19,14 @@ def test_files_of_an_address_are_fetched_one_by_one():
         found.fetch("g.nc")
 
 
+def test_a_published_md5_and_the_name_of_a_file_that_its_address_does_not_tell():
+    entry = {"source": "field_files", "address": "https://a.org/files/7#flow.hdf5", "md5": "A" * 32}
+    found = dataset("x", entry)
+    assert found.inputs == ["resources/raw/x/flow.hdf5"]
+    assert found.fetch("flow.hdf5") == ["--address", "https://a.org/files/7#flow.hdf5", "--md5", "A" * 32]
+    assert found.options == []
+
+
 @pytest.mark.parametrize(
     ("origin", "value", "file"),
     [
@@ -54,6 +62,9 @@ ARCHIVE = {"source": "observations", "wheel": "a==1", "archive_sha256": SUM, "me
         ({"source": "observations", "files": "a", "address": "b"}, "name one of .*, found files and address"),
         ({"source": "observations", "address": "ftp://a/b.nc", "sha256": SUM}, "address: an address is one of https"),
         ({"source": "observations", "address": "https://a/b.nc"}, "have 0 sha256; files that are fetched need"),
+        ({"source": "observations", "address": "https://a/b", "md5": "12"}, "md5 must be 32 hexadecimal digits, found"),
+        ({"source": "observations", "address": "https://a/b#../c", "md5": "1" * 32}, "what follows '#' .* the name of"),
+        ({"source": "observations", "files": "a", "md5": "1" * 32}, "md5 belongs to address, wheel or sdist"),
         ({"source": "observations", "files": "a", "sha256": "12"}, "sha256 must be 64 hexadecimal digits, found '12'"),
         ({"source": "observations", "files": ["a", "b"], "sha256": SUM}, "2 files have 1 sha256; give one a file"),
         ({"source": "observations", "files": ["a", "a"]}, "files names a file twice"),

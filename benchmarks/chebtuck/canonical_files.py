@@ -52,10 +52,23 @@ def slabs(n):
     return np.unique(np.r_[0, 1, n // 2 - 1, n // 2, n - 2, n - 1, drawn])
 
 
-def report(name, weights, factors, grid, degree=None, tolerance=1e-13):
+def cut(f, ranks):
+    """Return a model cut to ranks, by the leading singular vectors of every mode of its core."""
+    core, bases = f.expansion.core, []
+    for k, rank in enumerate(ranks):
+        unfolded = np.moveaxis(core, k, 0).reshape(core.shape[k], -1)
+        bases.append(np.linalg.svd(unfolded, full_matrices=False)[0][:, :rank])
+    small = np.einsum("abc,ai,bj,ck->ijk", core, *bases, optimize=True)
+    coefficients = [c @ b for c, b in zip(f.expansion.coefficients, bases, strict=True)]
+    return ChebyshevTucker.from_coefficients(small, coefficients, f.domain)
+
+
+def report(name, case, degree=None, tolerance=1e-13, ranks=None):
+    weights, factors, grid = case
     ChebyshevTucker.from_cp(weights, factors, grid, tolerance, degree=degree)
     start = time.process_time()
     f = ChebyshevTucker.from_cp(weights, factors, grid, tolerance, degree=degree)
+    f = f if ranks is None else cut(f, ranks)
     seconds = time.process_time() - start
     worst, largest = 0.0, 0.0
     for i in slabs(len(grid[0])):
@@ -73,14 +86,19 @@ def main():
     folder = Path(sys.argv[1])
     for n in map(int, sys.argv[2:] or ["256", "512"]):
         case = newton(folder / f"Newton_CP_-1_1/Newt_canon_{n}.mat", n)
-        report(f"newton {n}", *case)
-        report(f"newton {n} m129", *case, degree=128)
-    report("lattice 960", *lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat"))
-    report("lattice 960 m129", *lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat"), degree=128)
+        report(f"newton {n}", case)
+        report(f"newton {n} m129", case, degree=128)
+    salt = lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat")
+    for ranks in (None, (18, 18, 12), (16, 16, 11)):
+        report("lattice 960", salt, ranks=ranks)
+        report("lattice 960 m129", salt, degree=128, ranks=ranks)
     for tolerance in (1e-5, 1e-6, 1e-7):
-        case = lattice(folder / "lattice/Lattice_n960_ParticlesNumber_2304_Rank_50.mat")
-        report(f"lattice {tolerance:.0e}", *case, degree=128, tolerance=tolerance)
-    report("molecule 256", *molecule(folder / "Data_256-2048/n256_Pn500.mat", 256), degree=128)
+        report(f"lattice {tolerance:.0e}", salt, degree=128, tolerance=tolerance)
+    protein = molecule(folder / "Data_256-2048/n256_Pn500.mat", 256)
+    report("molecule 256", protein, degree=128)
+    report("molecule 256", protein, degree=128, ranks=(39, 34, 40))
+    for tolerance in (3e-5, 1e-5):
+        report(f"molecule {tolerance:.0e}", protein, degree=128, tolerance=tolerance)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,25 @@
-"""Potential of N particles at fixed density and equal total error: this project against FINUFFT and FMM3D.
+"""Potential of N particles at fixed density and equal measured error: this project against FINUFFT and FMM3D.
 
 Run with one thread and the peers on the path (``pip install finufft fmm3dpy``):
-``OMP_NUM_THREADS=1 python benchmarks/chebtuck/particles_full_potential.py [--largest 100000] [--grid 256]``.
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/particles_full_potential.py [--counts 10000 100000] [--only grid]``.
 
-Each row counts build, short range and evaluation in CPU seconds of this process, after one call on a small problem
-(compilation). The error is the root mean square over 200 of the evaluated points (farther than a tenth of the mean
-spacing from a particle) against direct summation, relative to the potential's root mean square there.
-*finufft + neighbours* is Ewald's Gaussian splitting at the best of some cutoffs: type 1, the kernel cut off beyond the
-diagonal, type 2 at the points, and this project's own compiled neighbour sum. *fmm3dpy* is one library call; on a grid
-it is timed at a subset of the points and extrapolated linearly in their number (marked ~).
+Each method first seeks the loosest of its tolerances whose error is at most 1e-5 (not timed), then a row counts build,
+short range and evaluation in CPU seconds of this process, after one call on a small problem (compilation). The error is
+the root mean square over 300 of the evaluated points (farther than a tenth of the mean spacing from a particle)
+against direct summation, relative to the potential's root mean square there.
+*finufft + neighbours* is Ewald's Gaussian splitting at the best of some cutoffs with at most 400^3 waves (10 GiB):
+type 1, the kernel cut off beyond the diagonal, type 2 at the points, and this project's own compiled neighbour sum.
+*fmm3dpy* is one library call, timed at two subsets of the points and extrapolated linearly in their number (marked ~).
 """
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from polyadic.kernels import direct_sum, neighbour_sum
-from polyadic.kernels.cells import cells
+from polyadic.kernels import direct_sum, neighbour_spread, neighbour_sum
 from polyadic.kernels.coulomb_splitting import gaussian
 from polyadic.methods.chebtuck.particle_potential import particle_potential
 
@@ -41,7 +42,7 @@ def by_finufft(x, q, points, cutoff, tolerance, add_short):
     radius = np.sqrt(3) * side * 1.001 + split.cutoff
     period = side + radius + split.cutoff
     count = 2 * int(np.ceil(split.band * period / (2 * np.pi))) + 1
-    if count > 500:
+    if count > 400:
         raise MemoryError
     k = np.arange(count) - count // 2
     k = 2 * np.pi / period * np.sqrt(k[:, None, None] ** 2 + k[:, None] ** 2 + k**2)
@@ -61,93 +62,126 @@ def by_fmm(x, q, points, tolerance):
     return 4 * np.pi * found.pottarg  # the library's kernel is 1 / (4 pi r)
 
 
-def error(values, points, x, q, spacing):
-    from scipy.spatial import cKDTree
-
-    chosen = np.random.default_rng(5).integers(0, len(points), 300)
-    chosen = chosen[cKDTree(x).query(points[chosen])[0] > 0.1 * spacing][:200]
-    truth = direct_sum.potential(points[chosen], x, q)
+def error(values, chosen, truth):
     return float(np.sqrt(np.mean((values.ravel()[chosen] - truth) ** 2) / np.mean(truth**2)))
 
 
-def compare(n: int, points: int | None, grid: int) -> None:
-    rng = np.random.default_rng(n)
-    side = n ** (1 / 3)
-    x, q = rng.uniform(0, side, (n, 3)), np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
-    axis = np.linspace(0, side, grid)
-    if points is None:
-        where = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    else:
-        where = rng.uniform(0, side, (points, 3))
+def settled(ladder, values_at, sample, truth):
+    """Return the loosest tolerance whose error on the sample is small enough, or the tightest, and its error."""
+    for tolerance in ladder:
+        reached = error(values_at(tolerance, sample), slice(None), truth)
+        if reached <= TOLERANCE:
+            break
+    return tolerance, reached
 
-    def own():
-        potential = particle_potential(x, q, 3 * TOLERANCE, points=grid**3 if points is None else points)
-        return potential.on_grid(axis, axis, axis) if points is None else potential(where)
 
-    print(f"N = {n:,}, {f'{grid}^3 grid' if points is None else f'{points:,} points'}", flush=True)
-    values, mine = timed(own)
-    print(f"  polyadic             {mine:8.2f} CPU s  error {error(values, where, x, q, 1.0):.1e}", flush=True)
+class Problem:
+    """Particles at density 1 in a cube, and where the potential is wanted: a grid, or random points."""
 
-    def short(out, split):
-        held = cells(x, split.cutoff / 2)
-        if points is None:
-            out = np.ascontiguousarray(out.reshape(grid, grid, grid))
-            h = np.full(3, axis[1])
-            neighbour_sum.add_to_grid(out, np.zeros(3), h, held, q[held.order], split)
+    def __init__(self, n: int, points: int | None, grid: int):
+        from scipy.spatial import cKDTree
+
+        rng = np.random.default_rng(n)
+        self.side = n ** (1 / 3)
+        self.x, self.q = rng.uniform(0, self.side, (n, 3)), np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
+        self.axis = np.linspace(0, self.side, grid)
+        self.grid = points is None
+        if self.grid:
+            self.where = np.stack(np.meshgrid(*[self.axis] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        else:
+            self.where = rng.uniform(0, self.side, (points, 3))
+        chosen = np.random.default_rng(5).integers(0, len(self.where), 400)
+        self.chosen = chosen[cKDTree(self.x).query(self.where[chosen])[0] > 0.1][:300]
+        self.sample = self.where[self.chosen]
+        self.truth = direct_sum.potential(self.sample, self.x, self.q)
+
+    def short(self, out, split, points):
+        """Return values at points plus the short range."""
+        held = neighbour_sum.sources(self.x, split.cutoff)
+        charges = self.q[held.order]
+        if self.grid and points is self.where:
+            out = np.ascontiguousarray(out.reshape([len(self.axis)] * 3))
+            step = np.full(3, self.axis[1])
+            neighbour_spread.add_to_grid(out, np.zeros(3), step, held, charges, split)
             return out
-        return out + neighbour_sum.at_points(where, held, q[held.order], split)[0]
-
-    best = best_finufft(x, q, where, short)
-    if best is not None:
-        ratio = f"error {best[1]:.1e}  ratio {mine / best[0]:.3f}"
-        print(f"  finufft + neighbours {best[0]:8.2f} CPU s  {ratio}", flush=True)
-    against_fmm(x, q, where, mine)
+        return out + neighbour_sum.at_points(points, held, charges, split)[0]
 
 
-def best_finufft(x, q, where, short):
-    """Return CPU seconds and error at the best cutoff; None where every one needs more than 500^3 waves."""
-    best = None
-    for cutoff in (1.6, 2.2, 3.0, 4.2, 6.0):
+def own(problem: Problem) -> tuple[float, float, float]:
+    def values(tolerance, points=None):
+        potential = particle_potential(problem.x, problem.q, tolerance, points=len(problem.where))
+        if points is not None:
+            return potential(points)
+        return potential.on_grid(*[problem.axis] * 3) if problem.grid else potential(problem.where)
+
+    tolerance, _ = settled(np.geomspace(1.5e-4, 3e-5, 6), values, problem.sample, problem.truth)
+    found, seconds = timed(lambda: values(tolerance))
+    return seconds, error(found, problem.chosen, problem.truth), tolerance
+
+
+def finufft_and_neighbours(problem: Problem) -> tuple[float, float, float] | None:
+    """Return CPU seconds, error and tolerance at the best cutoff; None where every one needs too many waves."""
+    best, tolerance = None, None
+    for cutoff in (6.0, 4.2, 3.0, 2.2, 1.6):
+
+        def values(tolerance, points, cutoff=cutoff):
+            return by_finufft(problem.x, problem.q, points, cutoff, tolerance, lambda o, s: problem.short(o, s, points))
+
         try:
-            values, seconds = timed(lambda c=cutoff: by_finufft(x, q, where, c, 10 * TOLERANCE, short))
+            if tolerance is None:
+                tolerance, _ = settled(np.geomspace(8e-5, 1e-5, 7), values, problem.sample, problem.truth)
+            found, seconds = timed(functools.partial(values, tolerance, problem.where))
         except MemoryError:
-            continue
+            break
         if best is not None and seconds > best[0]:
             break
-        best = (seconds, error(values, where, x, q, 1.0))
+        best = (seconds, error(found, problem.chosen, problem.truth), tolerance)
     return best
 
 
-def against_fmm(x, q, where, mine):
-    rng = np.random.default_rng(1)
-    some = where if len(where) <= 1_000_000 else where[rng.permutation(len(where))[:400_000]]
-    half = some[: len(some) // 2]
-    _, first = timed(lambda: by_fmm(x, q, half, 2 * TOLERANCE))
-    values, second = timed(lambda: by_fmm(x, q, some, 2 * TOLERANCE))
-    whole = len(some) == len(where)
-    seconds = second if whole else second + (second - first) * (len(where) / len(half) - 2)
-    reached = error(values, some, x, q, 1.0)
-    mark = " " if whole else "~"
-    print(
-        f"  fmm3dpy             {mark}{seconds:8.2f} CPU s  error {reached:.1e}  ratio {mine / seconds:.3f}", flush=True
+def fmm(problem: Problem) -> tuple[float, float, float]:
+    tolerance, reached = settled(
+        (3e-4, 1e-4, 1e-5),  # from 5e-3 to 5e-4 the error is one and the same, 5e-5
+        lambda eps, points: by_fmm(problem.x, problem.q, points, eps),
+        problem.sample,
+        problem.truth,
     )
+    rest = np.random.default_rng(1).permutation(len(problem.where))[:130_000]
+    few, many = problem.where[rest[:30_000]], problem.where[rest]
+    _, first = timed(lambda: by_fmm(problem.x, problem.q, few, tolerance))
+    _, second = timed(lambda: by_fmm(problem.x, problem.q, many, tolerance))
+    seconds = second + (second - first) / (len(many) - len(few)) * (len(problem.where) - len(many))
+    return seconds, reached, tolerance
+
+
+def compare(n: int, points: int | None, grid: int) -> None:
+    problem = Problem(n, points, grid)
+    print(f"N = {n:,}, {f'{grid}^3 grid' if points is None else f'{points:,} points'}", flush=True)
+    mine = own(problem)
+    rows = {"polyadic": mine, "finufft + neighbours": finufft_and_neighbours(problem), "fmm3dpy": fmm(problem)}
+    for name, row in rows.items():
+        if row is not None:
+            seconds, reached, tolerance = row
+            mark = "~" if name == "fmm3dpy" else " "
+            text = f"error {reached:.1e} (set {tolerance:.0e})  ratio {mine[0] / seconds:.3f}"
+            print(f"  {name:20} {mark}{seconds:8.2f} CPU s  {text}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--largest", type=int, default=100_000)
+    parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--grid", type=int, default=256)
     parser.add_argument("--only", choices=["grid", "points"])
     args = parser.parse_args()
     warm = np.random.default_rng(0).uniform(0, 10, (1000, 3))
     potential = particle_potential(warm, np.resize([1.0, -1.0], 1000), 3 * TOLERANCE)
     potential(warm + 0.01)
+    potential(np.tile(warm, (5, 1)) + 0.01)
     potential.on_grid(*[np.linspace(0, 9, 12)] * 3)
-    for n in (10_000, 100_000, 1_000_000):
-        if n <= args.largest:
-            for points in (None, 1_000_000):
-                if args.only is None or (points is None) == (args.only == "grid"):
-                    compare(n, points, args.grid)
+    for n in args.counts:
+        for points in (None, 1_000_000):
+            if args.only is None or (points is None) == (args.only == "grid"):
+                compare(n, points, args.grid)
 
 
 if __name__ == "__main__":

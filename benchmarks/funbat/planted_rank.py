@@ -1,4 +1,4 @@
-"""Planted Tucker functions of rank (2, 3, 2): are ranks, noise, length scales and bands recovered?
+"""Planted Tucker functions of rank (2, 3, 2): what a fit recovers of ranks, noise, length scales and bands.
 
 ``python benchmarks/funbat/planted_rank.py [--rows 1500] [--tensors 50] [--offered 4]``
 
@@ -6,10 +6,10 @@ Functions are draws of Matern-3/2 processes with lengths 3, 1.5 and 0.8 on 81 po
 length is that of a mixture and comparable within a factor; the core is standard normal; f has variance one, the noise
 a standard deviation of 0.2. Rank `offered` is offered in every mode. A function counts if its relevance is above 1e-3.
 
-Prints, over all tensors: how often all three ranks are right, the learned noise, the median learned length of each mode,
-the error of f, and how many of the f lie within their 90 % bands.
+Prints, over all tensors: how often all three ranks are right, the learned noise, the median learned length of each
+mode, the error of f, and how many of the f lie within their 90 % bands.
 
-Measured: see docs/decisions/016-weak-functions.md.
+Measured: see docs/decisions/010-functional-tucker-inference.md.
 """
 
 import argparse

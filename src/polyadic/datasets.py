@@ -14,11 +14,11 @@ from polyadic.core.errors import InputError, nearest
 ORIGINS = ("files", "address", "wheel", "sdist")
 """Where the files of a dataset come from: a section names one of these, or none where the source generates."""
 
-KEYS = ("source", *ORIGINS, "archive_sha256", "members", "sha256", "settings")
+KEYS = ("source", *ORIGINS, "archive_sha256", "members", "sha256", "md5", "settings")
 RAW = "resources/raw"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SUM = {"sha256": re.compile(r"[0-9a-fA-F]{64}"), "md5": re.compile(r"[0-9a-fA-F]{32}")}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.+!-]*)")
 
 
@@ -137,7 +137,7 @@ def _origin(
         raise InputError(f"{where}: name one of {', '.join(ORIGINS)}, found {found}")
     sums = _checksums(where, "sha256", entry.get("sha256"))
     if origins == ["files"]:
-        for key in ("members", "archive_sha256"):
+        for key in ("members", "archive_sha256", "md5"):
             if key in entry:
                 raise InputError(
                     f"{where}: {key} belongs to address, wheel or sdist; unpack the archive, name its files"
@@ -154,8 +154,10 @@ def _fetched(where: str, name: str, entry: Mapping[str, Any], origin: str, sums:
     if not members:
         if origin != "address":
             raise InputError(f"{where}: {origin} needs members, the files to take out of it")
-        _one_each(where, "address", tuple(sources), sums, needed=True)
-        fetched = {file: (*how, "--sha256", total) for (file, how), total in zip(sources.items(), sums, strict=True)}
+        old = () if sums else _checksums(where, "md5", entry.get("md5"))
+        _one_each(where, "address", tuple(sources), sums or old, needed=True)
+        name = "--md5" if old else "--sha256"
+        fetched = {f: (*how, name, total) for (f, how), total in zip(sources.items(), sums or old, strict=True)}
         return {"files": tuple(f"{folder}/{file}" for file in sources), "sha256": sums, "fetched": fetched}
     _checked(where, "members", members, unpack.check_member)
     _one_each(where, "members", members, sums, needed=True)
@@ -200,9 +202,10 @@ def _checked(where: str, key: str, values: tuple[str, ...], check: Callable[[str
 
 def _checksums(where: str, key: str, value: Any) -> tuple[str, ...]:
     sums = texts(where, key, value)
+    form, digits = ("md5", 32) if key == "md5" else ("sha256", 64)
     for total in sums:
-        if not _SHA256.fullmatch(total):
-            raise InputError(f"{where}: {key} must be 64 hexadecimal digits, found {total!r}")
+        if not _SUM[form].fullmatch(total):
+            raise InputError(f"{where}: {key} must be {digits} hexadecimal digits, found {total!r}")
     return sums
 
 

@@ -49,6 +49,7 @@ out of range stops the workflow and changes no file.
 | `members` | the files to take out of the fetched archive (zip, wheel, tar) |
 | `archive_sha256` | SHA-256 of the archive, where there are members |
 | `sha256` | expected SHA-256 of each file (or member); needed for what is fetched, optional otherwise |
+| `md5` | MD5 of each file of an address, where the publisher names no SHA-256: tells damage, not forgery |
 | `settings` | settings of the source, below |
 """
 
@@ -134,7 +135,7 @@ def _dataset_schema(name: str, stage: Any, texts: dict[str, Any]) -> dict[str, A
         return {**found, "properties": {"source": {"const": name}, "settings": settings}}
     package = {"type": "string", "pattern": "^[^=]+==[^=]+$"}
     origins = {"files": texts, "address": texts, "wheel": package, "sdist": package}
-    checks = {"archive_sha256": {"type": "string"}, "members": texts, "sha256": texts}
+    checks = {"archive_sha256": {"type": "string"}, "members": texts, "sha256": texts, "md5": texts}
     none = [{"not": {"anyOf": [{"required": [origin]} for origin in datasets.ORIGINS]}}]
     found["oneOf"] = [
         *({"required": [origin]} for origin in datasets.ORIGINS),

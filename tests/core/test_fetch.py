@@ -55,6 +55,15 @@ def server(monkeypatch):
         thread.join()
 
 
+def test_a_published_md5_is_checked_and_the_fragment_stays_here(server, tmp_path):
+    total = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    fetch(f"{server[0]}/ok.bin#flow.hdf5", total, tmp_path / "flow.hdf5")
+    assert (tmp_path / "flow.hdf5").read_bytes() == CONTENT
+    assert server[1] == ["/ok.bin"]
+    with pytest.raises(InputError, match=f"has MD5 {total}, expected {'0' * 32}"):
+        fetch(f"{server[0]}/ok.bin#other.hdf5", "0" * 32, tmp_path / "other.hdf5")
+
+
 def nothing_but(folder, *names):
     return sorted(path.name for path in folder.iterdir()) == sorted(names)
 

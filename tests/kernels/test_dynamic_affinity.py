@@ -33,23 +33,32 @@ def test_binned_affinities_match_their_formula(kernel):
 
 @pytest.mark.parametrize("per_animal", [True, False])
 def test_chunks_and_their_margins_change_nothing(per_animal, monkeypatch):
-    rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal)
-    whole = rows.stored().matrix
-    monkeypatch.setattr(dynamic_affinity, "_CHUNK", 1)
+    values = traces(frames=900)
+    rows = dynamic_affinity.affinity_rows(values, 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal)
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamic_affinity, "_CHUNKS", 1)
+        whole = rows.stored().matrix
+    monkeypatch.setattr(dynamic_affinity, "_PIECE", 1)
     assert len(rows.chunks) > 3
+    assert len(list(rows.pieces(rows.chunks[0]))) > 3
     np.testing.assert_allclose(rows.stored().matrix, whole, rtol=1e-5)
 
 
 def test_streamed_and_stored_give_the_same_model_and_threads_the_same_bytes(monkeypatch):
     rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=False)
-    settings = {"starts": 2, "seed": 0, "tolerance": 1e-4, "max_iterations": 20}
-    stored = dynamic_affinity.decompose(rows, 2, **settings)[0]
+    settings = {"tolerance": 1e-4, "max_iterations": 20}
+
+    def model(mapper=map):
+        begun = dynamic_affinity.starting_points(rows, 2, starts=2, seed=0)
+        return dynamic_affinity.decompose(rows, begun, **settings, mapper=mapper)[0]
+
+    stored = model()
     monkeypatch.setattr(dynamic_affinity, "_STORED", 0)
-    monkeypatch.setattr(dynamic_affinity, "_CHUNK", 1)
-    streamed = dynamic_affinity.decompose(rows, 2, **settings)[0]
+    monkeypatch.setattr(dynamic_affinity, "_PIECE", 1)
+    streamed = model()
     np.testing.assert_allclose(streamed.relative_error[-1], stored.relative_error[-1], rtol=1e-3)
     with ThreadPoolExecutor(2) as pool:
-        parallel = dynamic_affinity.decompose(rows, 2, **settings, mapper=pool.map)[0]
+        parallel = model(pool.map)
     for a, b in zip(streamed.factors, parallel.factors, strict=True):
         assert a.tobytes() == b.tobytes()
 
@@ -59,7 +68,8 @@ def test_a_missing_neuron_is_missing_and_not_zero():
     values = np.repeat(traces(animals=1), 2, axis=0)
     holed = values.copy()
     holed[1, 3] = np.nan
-    full, part = (polyadic.dynamic_affinity_cp(v, 1, 10.0, starts=1, tolerance=1e-9) for v in (values, holed))
+    settings = {"background": False, "starts": 1, "tolerance": 1e-9}  # the mean over fewer pairs is another one
+    full, part = (polyadic.dynamic_affinity_cp(v, 1, 10.0, **settings) for v in (values, holed))
     np.testing.assert_allclose(part.factors[2], full.factors[2], rtol=2e-2, atol=2e-3)
 
 
@@ -90,3 +100,23 @@ def test_per_animal_courses_have_unit_norm_in_each_animal():
 def test_bad_settings_are_named(settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         polyadic.dynamic_affinity_cp(traces(), **{"rank": 2, "sampling_rate": 10.0, **settings})
+
+
+@pytest.mark.parametrize("per_animal", [True, False])
+def test_the_background_is_the_mean_over_the_pairs_that_an_animal_has(per_animal):
+    values = traces()
+    values[1, 3] = np.nan
+    with_it, without = (
+        dynamic_affinity.affinity_rows(
+            values, 10.0, kernel="rises", smoothing=1.0, per_animal=per_animal, background=taken
+        )
+        .stored()
+        .matrix.reshape(-1, 15)  # every row one animal at one moment
+        for taken in (False, True)
+    )
+    lacking = ((FIRST == 3) | (SECOND == 3))[None] & (
+        np.arange(len(without)) >= 80 if per_animal else np.arange(len(without)) % 2 == 1
+    )[:, None]
+    seen = np.where(lacking, np.nan, with_it.astype(float))
+    dense = np.nan_to_num(np.maximum(seen - np.nanmean(seen, axis=1, keepdims=True), 0))
+    np.testing.assert_allclose(without, dense, atol=1e-6)

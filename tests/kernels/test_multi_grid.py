@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from polyadic.kernels.multi_grid import MultiGrid, coarsened
+from polyadic.kernels.multi_grid import MultiGrid, coarsened, refined
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,17 @@ def test_coarsening_keeps_what_the_coarse_grid_holds_and_removes_the_rest(bounda
         torch.testing.assert_close(coarsened(wave(64, held), 4, 0, boundary), wave(16, held), atol=1e-13, rtol=0)
     for lost in (17, 20, 31):
         assert float(coarsened(wave(64, lost), 4, 0, boundary).abs().max()) < 1e-13
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "neumann", "open"])
+def test_refining_puts_back_what_coarsening_has_kept(boundary):
+    x = (torch.arange(32, dtype=torch.float64) + 0.5) / 32
+    waves = [torch.cos((2 if boundary == "periodic" else 1) * torch.pi * k * x) for k in range(4)]
+    basis = torch.stack(waves)
+    field = (basis.T @ torch.randn(4, 4, dtype=torch.float64) @ basis)[None]
+    coarse = coarsened(coarsened(field, 4, 1, boundary), 4, 2, boundary)
+    back = refined(refined(coarse, 4, 1, boundary), 4, 2, boundary)
+    torch.testing.assert_close(back, field, atol=1e-12, rtol=0)
 
 
 def test_every_view_is_centred_on_its_patch():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polyadic.kernels import neighbour_sum, window_grid
+from polyadic.kernels import neighbour_spread, neighbour_sum, window_grid
 from polyadic.kernels.cells import cells
 from polyadic.kernels.coulomb_splitting import with_cutoff
 from polyadic.kernels.window_grid import window
@@ -46,16 +46,27 @@ def test_neighbour_sum_is_the_dense_sum(tolerance):
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-4)
 
 
-def test_sum_on_a_grid_is_the_sum_at_its_points_and_adds_to_what_is_there():
+@pytest.mark.parametrize("own", [False, True])
+def test_many_points_have_the_dense_sum_too(own):
+    split = with_cutoff(0.8, 1e-9)
+    held = cells(POSITIONS, 0.4)
+    points = RNG.uniform(-1.5, 2.5, (2000, 3)) * [1, 1.2, 0.5]
+    values, _ = neighbour_sum.at_points(points, held, CHARGES[held.order], split, own=own)
+    np.testing.assert_allclose(values, dense(points, split)[0], atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(21, 17, 13), (2, 2, 2), (3, 2, 5), (1, 1, 7), (2, 1, 18), (9, 8, 64)])
+def test_sum_on_a_grid_is_the_dense_sum_and_adds_to_what_is_there(shape):
     split = with_cutoff(0.9, 1e-6)
     held = cells(POSITIONS, 0.4)
-    axes = [np.linspace(-1, 2, 21), np.linspace(-2, 3, 17), np.linspace(-1, 2, 13)]
-    mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    out = np.full((21, 17, 13), 2.0)
-    origin, step = np.array([a[0] for a in axes]), np.array([a[1] - a[0] for a in axes])
-    neighbour_sum.add_to_grid(out, origin, step, held, CHARGES[held.order], split)
-    values, _ = neighbour_sum.at_points(mesh, held, CHARGES[held.order], split)
-    np.testing.assert_allclose(out.ravel() - 2.0, values, atol=1e-11)
+    origin, step = np.array([-1.0, -2, -0.3]), np.array([3.0, 5, 1.4]) / np.maximum(np.array(shape) - 1, 1)
+    mesh = np.stack(
+        np.meshgrid(*[o + h * np.arange(n) for o, h, n in zip(origin, step, shape, strict=True)], indexing="ij"),
+        axis=-1,
+    )
+    out = np.full(shape, 2.0)
+    neighbour_spread.add_to_grid(out, origin, step, held, CHARGES[held.order], split)
+    np.testing.assert_allclose(out.ravel() - 2.0, dense(mesh.reshape(-1, 3), split)[0], atol=1e-11)
 
 
 def test_on_a_particle_the_sum_is_infinite_or_without_it():
@@ -63,7 +74,15 @@ def test_on_a_particle_the_sum_is_infinite_or_without_it():
     held = cells(POSITIONS, 0.4)
     first = POSITIONS[:1]
     assert np.isinf(neighbour_sum.at_points(first, held, CHARGES[held.order], split)[0][0])
+    many = np.concatenate([first, RNG.uniform(-1, 1, (1500, 3))])
+    assert np.flatnonzero(np.isinf(neighbour_sum.at_points(many, held, CHARGES[held.order], split)[0])).tolist() == [0]
+    grid = np.zeros((3, 4, 5))
+    neighbour_spread.add_to_grid(
+        grid, first[0] - [0.2, 0, 0.4], np.array([0.2, 0.1, 0.1]), held, CHARGES[held.order], split
+    )
+    assert np.argwhere(np.isinf(grid)).tolist() == [[1, 0, 4]]
     without, _ = neighbour_sum.at_points(first, held, CHARGES[held.order], split, own=True)
+    assert neighbour_sum.at_points(many, held, CHARGES[held.order], split, own=True)[0][0] == pytest.approx(without[0])
     r = np.linalg.norm(first - POSITIONS[1:], axis=1)
     expected = np.where(r < 0.9, 1 / r - split.long(r), 0) @ CHARGES[1:]
     assert without[0] == pytest.approx(expected, abs=1e-11)
@@ -94,7 +113,6 @@ def test_a_grid_of_constant_coefficients_reads_as_a_constant():
     shape = [window_grid.size(1.0, 0.1, by.width)] * 3
     coefficients = np.full(shape, 1 / by.transform(np.array(0.0)) ** 3)
     points = RNG.uniform(0, 1, (50, 3))
-    held = cells(points, 0.3)
-    values, gradient = window_grid.interpolate((held.points, held.order), coefficients, low, step, by, True)
+    values, gradient = window_grid.interpolate(np.ascontiguousarray(points.T), coefficients, low, step, by, True)
     np.testing.assert_allclose(values, 1.0, atol=1e-7)
     np.testing.assert_allclose(gradient, 0.0, atol=1e-5)

@@ -131,6 +131,28 @@ def test_weights_start_with_the_stated_deviation():
         assert float(full.square().sum(-1).mean()) == pytest.approx(2 / 40, rel=0.5)
 
 
+@pytest.mark.parametrize(
+    ("boundary", "points"),
+    [
+        (("periodic",), (17,)),
+        (("periodic", "periodic"), (12, 9)),
+        (("dirichlet", "periodic"), (10, 12)),
+        (("periodic", "neumann"), (11, 8)),
+        (("open", "open"), (9, 10)),
+        (("neumann", "periodic", "open"), (7, 6, 8)),
+        (("periodic", "periodic", "periodic"), (7, 6, 8)),
+    ],
+)
+@pytest.mark.parametrize("factorisation", ["tucker", "cp"])
+def test_row_by_row_an_operator_gives_the_same_field(boundary, points, factorisation):
+    modes = (4,) * len(points)
+    operator = TFNO(2, 3, modes, 6, 3, 0.4, factorisation, boundary=boundary).double()
+    field = torch.randn(2, 2, *points, dtype=torch.float64)
+    whole = operator(field).detach()
+    for rows in (1, 4, 50):
+        torch.testing.assert_close(operator.in_rows(field, rows), whole, rtol=0, atol=1e-12)
+
+
 def test_gradients_agree_with_differences():
     layer = SpectralConv(2, 2, (3, 3), ("periodic", "dirichlet"), factorisation="tucker", rank=0.6).double()
     field = torch.randn(2, 2, 6, 5, dtype=torch.float64, requires_grad=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polyadic.core.errors import InputError
+from polyadic.core.errors import ContractError, InputError
 from polyadic.kinds import particles as kind
 from polyadic.sources.particles import ParticlesConfig, particles
 
@@ -72,6 +72,18 @@ def test_extended_xyz_and_cif_by_ase(tmp_path):
     salt = read(tmp_path / "a.cif", CIF, charges={"Na": 1, "Cl": -1})
     assert salt.sizes["particle"] == 8
     assert float(salt["charge"].sum()) == 0
+
+
+def test_a_slab_is_refused_unless_it_is_to_be_open(tmp_path):
+    pytest.importorskip("ase", reason="the extra `particles` is not installed")
+    xyz = '2\nLattice="4 0 0 0 4 0 0 0 9" Properties=species:S:1:pos:R:3:q:R:1 pbc="T T F"\nCs 0 0 0 1\nCl 2 2 2 -1\n'
+    with pytest.raises(InputError, match=r"a\.xyz: is periodic along some axes only.*periodic: false"):
+        read(tmp_path / "a.xyz", xyz)
+    assert kind.cell(read(tmp_path / "a.xyz", xyz, periodic=False)) is None
+    ds = read(tmp_path / "b.xyz", xyz.replace("T T F", "T T T"))
+    ds["pbc"][2] = 0
+    with pytest.raises(ContractError, match=r"'pbc' is \[1, 1, 0\], expected the same along all axes"):
+        kind.SCHEMA.check(ds)
 
 
 def test_csv_columns_by_name(tmp_path):

@@ -1,4 +1,4 @@
-"""Helpers of all the rule files. settings(), code(), dataset(), extra(), sweep(), targets()."""
+"""Helpers of all the rule files. settings(), cores(), code(), dataset(), extra(), sweep(), targets()."""
 
 import json
 import sys
@@ -29,6 +29,16 @@ wildcard_constraints:
 def settings(method, stage):
     """Return a params function: one run's settings of one stage, as canonical JSON."""
     return lambda wildcards: found(PLAN.run, method, wildcards.run).settings[stage]
+
+
+def cores(method, stage):
+    """Return a threads function: what the processes of one run's stage take with their threads."""
+
+    def taken(wildcards):
+        known = json.loads(settings(method, stage)(wildcards))
+        return known["processes"] * known["threads"]
+
+    return taken
 
 
 def code(module):

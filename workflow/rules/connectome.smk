@@ -17,7 +17,8 @@ rule connectome_decompose:
         config=settings("connectome", "decompose"),
         code=code("methods.connectome.decompose"),
     shell:
-        "POLYADIC_THREADS={threads} python -m polyadic.methods.connectome.decompose"
+        "POLYADIC_CHECKPOINTS=logs/connectome/{wildcards.run}/checkpoints POLYADIC_THREADS={threads}"
+        " python -m polyadic.methods.connectome.decompose"
         " --traces {input.traces:q}"
         " --config {params.config:q} --out {output.factors:q} &> {log:q}"
 
@@ -232,6 +233,13 @@ rule connectome_plot_communities:
             subcategory="{run}",
             labels={"figure": "between communities"},
         ),
+        distance=report(
+            "results/connectome/{run}/figures/distance.svg",
+            caption="../report/connectome_distance.rst",
+            category="connectome",
+            subcategory="{run}",
+            labels={"figure": "weight by distance"},
+        ),
     log:
         "logs/connectome/{run}/plot_communities.log",
     conda:
@@ -239,7 +247,7 @@ rule connectome_plot_communities:
     params:
         code=code("plotting.communities"),
     shell:
-        "python -m polyadic plot {input.communities:q} --figure courses matrix graph connectivity"
+        "python -m polyadic plot {input.communities:q} --figure courses matrix graph connectivity distance"
         " -o {output:q} &> {log:q}"
 
 

@@ -31,6 +31,7 @@ rule mgtfno_train:
         "logs/mgtfno/{run}/train.log",
     conda:
         "../../envs/polyadic.yaml"
+    threads: cores("mgtfno", "train")
     resources:
         mem_mb=4000,
     params:
@@ -75,6 +76,7 @@ rule mgtfno_baselines:
         "logs/mgtfno/{run}/baselines.log",
     conda:
         "../../envs/polyadic.yaml"
+    threads: cores("mgtfno", "baselines")
     resources:
         mem_mb=4000,
     params:

@@ -1,9 +1,10 @@
-"""Files that come from elsewhere: checked by their SHA-256, whole or not there at all.
+"""Files that come from elsewhere: checked by their SHA-256 (or a published MD5), whole or not there at all.
 
 ``python -m polyadic.core.fetch --address https://... --sha256 HEX --out FILE`` (or ``--wheel NAME==VERSION``)
 """
 
 import argparse
+import hashlib
 import http.client
 import os
 import shutil
@@ -28,6 +29,7 @@ OFFLINE = "POLYADIC_OFFLINE"
 """Environment variable that forbids every fetch, where it is set to something other than 0."""
 
 _BLOCK = 2**18
+_MD5 = 32  # hexadecimal digits
 _PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt
 _TIMEOUT = 60.0  # seconds without a byte
 _LASTING = range(400, 500)  # HTTP answers that another attempt will not change ...
@@ -38,8 +40,8 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def fetch(address: str, sha256: str, path: Path, *, pauses: Sequence[float] = _PAUSES) -> None:
-    """Bring the file of an address to ``path``, if its SHA-256 is the expected one.
+def fetch(address: str, checksum: str, path: Path, *, pauses: Sequence[float] = _PAUSES) -> None:
+    """Bring the file of an address to ``path``, if its checksum is the expected one.
 
     The file appears under its name only when it is whole and right; a file that is there and right is kept as it is.
     Passing failures (no connection, time-outs, answers 5xx, data that end early) are tried again after ``pauses``.
@@ -47,9 +49,10 @@ def fetch(address: str, sha256: str, path: Path, *, pauses: Sequence[float] = _P
     Parameters
     ----------
     address
-        ``https://``, ``http://`` or ``file://``.
-    sha256
-        Expected SHA-256 of the file, hexadecimal.
+        ``https://``, ``http://`` or ``file://``; what follows ``#`` names the file where the address does not.
+    checksum
+        Expected SHA-256 of the file, 64 hexadecimal digits; or its MD5, 32 digits, where nothing else is published:
+        that tells a damaged file, not a forged one.
     path
         Where the file goes.
     pauses
@@ -60,7 +63,7 @@ def fetch(address: str, sha256: str, path: Path, *, pauses: Sequence[float] = _P
     InputError
         If fetching is forbidden, the address cannot be reached, or the file is another one.
     """
-    _bring(path, sha256, address, lambda part: _attempts(address, part, pauses))
+    _bring(path, checksum, address, lambda part: _attempts(address, part, pauses))
 
 
 def fetch_package(requirement: str, form: str, sha256: str, path: Path) -> None:
@@ -88,11 +91,12 @@ def fetch_package(requirement: str, form: str, sha256: str, path: Path) -> None:
     _bring(path, sha256, f"the {form} of {requirement}", lambda part: _by_pip(requirement, form, sha256, part))
 
 
-def _bring(path: Path, sha256: str, what: str, get: Callable[[Path], None]) -> None:
-    if path.is_file() and file_hash(path) == sha256.lower():
+def _bring(path: Path, checksum: str, what: str, get: Callable[[Path], None]) -> None:
+    if path.is_file() and _sum(path, checksum) == checksum.lower():
         progress.log(f"{path} is there already")
         return
-    by_hand = f"put the file with SHA-256 {sha256} at {path}"
+    name = "MD5" if len(checksum) == _MD5 else "SHA-256"
+    by_hand = f"put the file with {name} {checksum} at {path}"
     if os.environ.get(OFFLINE, "0") not in ("", "0"):
         raise InputError(f"{path}: not there, and {OFFLINE} forbids to fetch {what}; {by_hand}, or unset {OFFLINE}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,14 +106,22 @@ def _bring(path: Path, sha256: str, what: str, get: Callable[[Path], None]) -> N
             get(part)
         except InputError as error:
             raise InputError(f"{path}: {error}; or {by_hand}") from error
-        found = file_hash(part)
-        if found != sha256.lower():
+        found = _sum(part, checksum)
+        if found != checksum.lower():
             raise InputError(
-                f"{path}: {what} has SHA-256 {found}, expected {sha256}; correct the checksum, or {by_hand}"
+                f"{path}: {what} has {name} {found}, expected {checksum}; correct the checksum, or {by_hand}"
             )
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sum(path: Path, expected: str) -> str:
+    """Return the checksum of a file, of the kind that the expected one is."""
+    if len(expected) != _MD5:
+        return file_hash(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _attempts(address: str, part: Path, pauses: Sequence[float]) -> None:
@@ -162,20 +174,22 @@ def _copy(source: _Readable, target: BinaryIO, total: int) -> int:
 def check_address(address: str) -> None:
     """Raise `ValueError` unless the address has an accepted scheme and names a file."""
     parts = urlsplit(address)
+    if "/" in parts.fragment or parts.fragment.startswith("."):
+        raise ValueError(f"what follows '#' in an address is the name of a file, found {parts.fragment!r}")
     if parts.scheme not in SCHEMES or not file_name(address) or (parts.scheme != "file" and not parts.netloc):
         accepted = ", ".join(f"{scheme}://.../FILE" for scheme in SCHEMES)
         raise ValueError(f"an address is one of {accepted}, found {address!r}")
 
 
 def file_name(address: str) -> str:
-    """Return the name of the file that an address leads to.
+    """Return the name of the file that an address leads to: what follows ``#``, else the end of its path.
 
     Examples
     --------
-    >>> file_name("https://example.org/data/a.nc?download=1")
-    'a.nc'
+    >>> file_name("https://example.org/data/a.nc?download=1"), file_name("https://example.org/files/133219#b.hdf5")
+    ('a.nc', 'b.hdf5')
     """
-    return urllib.request.url2pathname(urlsplit(address).path).rpartition("/")[2]
+    return urlsplit(address).fragment or urllib.request.url2pathname(urlsplit(address).path).rpartition("/")[2]
 
 
 def _by_pip(requirement: str, form: str, sha256: str, part: Path) -> None:
@@ -207,7 +221,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     what.add_argument("--address", metavar="URL")
     what.add_argument("--wheel", metavar="NAME==VERSION")
     what.add_argument("--sdist", metavar="NAME==VERSION")
-    parser.add_argument("--sha256", required=True, metavar="HEX")
+    sums = parser.add_mutually_exclusive_group(required=True)
+    sums.add_argument("--sha256", metavar="HEX")
+    sums.add_argument("--md5", metavar="HEX", help="for an address, where the publisher names nothing else")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(argv)
@@ -215,7 +231,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     def action() -> None:
         with progress.running("fetch"):
             if args.address:
-                fetch(args.address, args.sha256, args.out)
+                fetch(args.address, args.sha256 or args.md5, args.out)
+            elif args.md5:
+                raise InputError("--md5 is for an address; the archive of a package has a SHA-256")
             else:
                 form = "wheel" if args.wheel else "sdist"
                 fetch_package(args.wheel or args.sdist, form, args.sha256, args.out)

@@ -53,12 +53,25 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     client = _client()
     if client is not None:
         workers = max(1, sum(client.nthreads().values()))
-        yield from _window(lambda item: client.submit(function, item, pure=False), items, 2 * workers)
+        # The function goes to every worker once, with the arrays it may hold, and not with every item.
+        held = client.scatter(function, broadcast=True, hash=False)
+        yield from _window(lambda item: client.submit(_call, held, item, pure=False), items, 2 * workers)
     elif threads() == 1:
         yield from map(function, items)
     else:
         with ThreadPoolExecutor(threads()) as pool:
             yield from _window(lambda item: pool.submit(function, item), items, 2 * threads())
+
+
+def _call(function: Callable[[T], R], item: T) -> R:
+    """Compute on a worker, whose libraries are held at one thread for good: a limit that ends would race."""
+    _hold_at_one_thread()
+    return function(item)
+
+
+@functools.cache
+def _hold_at_one_thread() -> None:
+    threadpoolctl.threadpool_limits(1)
 
 
 def _window(submit: Callable[[T], Any], items: Iterable[T], size: int) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose
+from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, starting_points
 from polyadic.kernels.modularity import greedy_communities
 
 Array = NDArray[np.floating]
@@ -24,12 +24,14 @@ def scores(
     membership: NDArray[np.integer],
     active: NDArray[np.bool_],
     labels: NDArray[np.integer] | None = None,
+    recorded: NDArray[np.bool_] | None = None,
 ) -> tuple[Array, Array]:
     """Return membership AMI and epoch IoU of every planted state.
 
     A component is on where its course exceeds Otsu's threshold; components are matched to states by intersection over
     union. The AMI is between the planted communities and ``labels``, or those of greedy modularity on the component's
-    graph where there are none, over the neurons that belong to a planted one.
+    graph where there are none, over all recorded neurons: those outside of all planted communities are one more class,
+    so a method that merges them with a community, or scatters them, loses by it.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ def scores(
         When each state is active ``(state, time)``.
     labels
         Community of each neuron in each component ``(component, neuron)``.
+    recorded
+        Neurons that count ``(neuron,)``: no method can place what no animal has; None: all.
 
     Examples
     --------
@@ -52,6 +56,7 @@ def scores(
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_mutual_info_score
 
+    counted = np.ones(membership.shape[1], bool) if recorded is None else recorded
     planted = active[:, found.frames]
     on = np.stack([course > otsu(course) for course in found.courses.T])
     union = (on[:, None] | planted[None]).sum(axis=-1)
@@ -61,8 +66,7 @@ def scores(
     for component, state in zip(rows, states, strict=True):
         graph = refold(found.pairs[:, component], membership.shape[1])
         label = greedy_communities(graph) if labels is None else labels[component]
-        members = membership[state] >= 0
-        ami[state] = adjusted_mutual_info_score(membership[state, members], label[members])
+        ami[state] = adjusted_mutual_info_score(membership[state, counted], label[counted])
         iou[state] = overlap[component, state]
     return ami, iou
 
@@ -95,22 +99,23 @@ def otsu(values: Array) -> float:
 
 def naive(traces: Array, sampling_rate: float, rank: int, kernel: str) -> Components:
     """Return one random start of a factorisation of affinities with a window of three frames only."""
-    rows = affinity_rows(traces, sampling_rate, kernel=kernel, smoothing=3 / sampling_rate, per_animal=False)
-    model = decompose(rows, rank, starts=1, seed=0, tolerance=1e-4, max_iterations=200)[0]
+    rows = affinity_rows(
+        traces, sampling_rate, kernel=kernel, smoothing=3 / sampling_rate, per_animal=False, background=False
+    )
+    model = decompose(rows, starting_points(rows, rank, 1, 0), tolerance=1e-4, max_iterations=200)[0]
     return Components(model.factors[0], model.factors[2], np.arange(rows.bins) * rows.width)
 
 
 def epochs_known(rows: AffinityRows, active: NDArray[np.bool_]) -> Components:
-    """Return affinities averaged over the planted epochs, less their mean over all time: the ceiling."""
+    """Return affinities averaged over the planted epochs: the ceiling."""
     frames = np.arange(rows.bins) * rows.width + (rows.width - 1) // 2
     on = active[:, frames].astype(float).T
-    total, everywhere = np.zeros((int(np.prod(rows.shape[1:])), on.shape[1])), np.zeros(int(np.prod(rows.shape[1:])))
+    total = np.zeros((int(np.prod(rows.shape[1:])), on.shape[1]))
     for chunk in range(len(rows.chunks)):
         for block, values in rows.blocks(chunk):
-            total += values.T @ on[block]
-            everywhere += values.sum(axis=0)
-    excess = np.maximum(total / np.maximum(on.sum(axis=0), 1) - everywhere[:, None] / rows.bins, 0)
-    return Components(on, excess.reshape(*rows.shape[1:], -1).sum(axis=0), frames)
+            total += values.T @ on[block].astype(values.dtype)
+    mean = total / np.maximum(on.sum(axis=0), 1)
+    return Components(on, mean.reshape(*rows.shape[1:], -1).sum(axis=0), frames)
 
 
 def window_correlation(traces: Array, sampling_rate: float, rank: int, window: float = 15.0) -> Components:

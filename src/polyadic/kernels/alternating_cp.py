@@ -14,12 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from polyadic.kernels.inner_form import Form, Free
 from polyadic.kernels.row_solver import descend
 
 Array = NDArray[np.floating]
 Mapper = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
 
 _ROW_SWEEPS, _FIRST_SWEEPS, _INNER_SWEEPS = 4, 20, 3
+_SLAB = 2**14  # indexes of the last mode whose pair products are held at a time
 _GROWTH, _CEILING_GROWTH, _CUT = 1.2, 1.05, 1.5  # of the extrapolation: Ang and Gillis (2019), sec. 3.2
 
 
@@ -34,6 +36,8 @@ class Rows(Protocol):
         The rows of each chunk; chunks are worked on in parallel and summed in their order.
     missing
         What is not observed, if anything.
+    dtype
+        Of the values.
     """
 
     @property
@@ -42,6 +46,8 @@ class Rows(Protocol):
     def chunks(self) -> Sequence[slice]: ...  # noqa: D102
     @property
     def missing(self) -> "Missing | None": ...  # noqa: D102
+    @property
+    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
 
     def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
         """Yield rows and values ``(rows, inner)`` of a chunk, a block that fits the cache at a time."""
@@ -79,12 +85,16 @@ class Fit:
     """One start on its way: the first factor, the inner factors and how far they have come.
 
     ``inner`` is the best accepted point, ``trial`` the extrapolated one that the next pass starts from, ``errors`` the
-    squared error after each accepted pass (it never rises), ``passes`` counts all.
+    squared error after each accepted pass (it never rises), ``passes`` counts all. ``kept`` are the rows it is fitted
+    to (None: all), ``norm`` is the squared norm of the observed tensor in them.
     """
 
     first: Array
     inner: list[Array]
     trial: list[Array]
+    kept: NDArray[np.bool_] | None = None
+    form: Form = Free()  # noqa: RUF009
+    norm: float = np.nan
     errors: list[float] = dataclasses.field(default_factory=list)
     momentum: float = 0.5
     ceiling: float = 1.0
@@ -94,27 +104,28 @@ class Fit:
 
 def fit(
     rows: Rows,
-    starts: Sequence[Sequence[Array]],
+    fits: Sequence[Fit],
     *,
     tolerance: float,
     max_iterations: int,
     mapper: Mapper = map,
-    watch: Callable[[int, list[Fit]], None] | None = None,
-) -> tuple[list[Fit], float]:
-    """Return the models that several starts lead to, and the squared norm of the observed tensor.
+    watch: Callable[[int, Sequence[Fit]], None] | None = None,
+) -> None:
+    """Bring several starts to the models that they lead to, in place.
 
-    All starts share every pass over the tensor, so ten starts read it as often as one.
+    All starts share every pass over the tensor, so ten starts read it as often as one. Starts that have come some way
+    already go on from there, and end where they would have ended without the break.
 
     Parameters
     ----------
     rows
         The tensor.
-    starts
-        For each start its inner factors, one ``(n, R)`` array an inner mode.
+    fits
+        The starts, as `begin` makes them.
     tolerance
         A start ends when a pass lowers its relative error by less than this share of it, twice in a row.
     max_iterations
-        Most passes.
+        Most passes, those of before included.
     mapper
         Maps a function over chunk numbers in their order; may be parallel.
     watch
@@ -125,91 +136,120 @@ def fit(
     A pass costs ``4 n R`` flops for ``n`` entries and a start. Extrapolation with restart: Ang and Gillis, Neural
     Computation 31 (2019) 417, here of the inner factors only, since the first one is solved for anew.
     """
-    fits = [begin(rows, factors) for factors in starts]
-    norm = np.nan
-    for number in range(max_iterations):
-        active = [f for f in fits if not f.converged]
+    for number in range(max((one.passes for one in fits), default=0), max_iterations):
+        active = [one for one in fits if not one.converged]
         if not active:
             break
-        sums, found = sweep(rows, active, mapper, measure=number == 0)
-        norm = found if number == 0 else norm
+        measure = any(np.isnan(one.norm) for one in active)
+        sums, squares = sweep(rows, active, mapper, measure=measure)
         for one, accumulated, first in sums:
-            advance(rows, one, accumulated, first, norm)
-            one.converged = settled(one, norm, tolerance)
+            if measure:
+                one.norm = float(np.sum(squares if one.kept is None else squares[one.kept]))
+            advance(rows, one, accumulated, first)
+            one.converged = settled(one, tolerance)
         if watch is not None:
             watch(number + 1, fits)
-    return fits, norm
 
 
-def begin(rows: Rows, factors: Sequence[Array]) -> Fit:
+def begin(rows: Rows, factors: Sequence[Array], kept: NDArray[np.bool_] | None = None, form: Form | None = None) -> Fit:
     """Return a start with unit-norm inner factors."""
     inner = [np.array(factor, float) for factor in factors]
     inner = [factor / np.maximum(np.linalg.norm(factor, axis=0), np.finfo(float).tiny) for factor in inner]
-    return Fit(np.zeros((rows.shape[0], inner[0].shape[1])), inner, [factor.copy() for factor in inner])
+    return Fit(
+        np.zeros((rows.shape[0], inner[0].shape[1])), inner, [factor.copy() for factor in inner], kept, form or Free()
+    )
 
 
-def settled(one: Fit, norm: float, tolerance: float) -> bool:
+def settled(one: Fit, tolerance: float) -> bool:
     """Return whether the last two accepted passes gained less than the tolerance, or there is nothing left to gain."""
     if len(one.errors) < 3 or one.passes < 4:
-        return norm <= 0
-    last = np.sqrt(np.maximum(one.errors[-3:], 0) / norm)
+        return one.norm <= 0
+    last = np.sqrt(np.maximum(one.errors[-3:], 0) / one.norm)
     return bool(last[0] - last[2] <= 2 * tolerance * last[2] or last[2] < 1e-7)
 
 
-def sweep(
-    rows: Rows, fits: list[Fit], mapper: Mapper, *, measure: bool
-) -> tuple[list[tuple[Fit, Array, Array]], float]:
-    """Return for every fit S = X^T F and the new F, and the squared norm of X where it is to be measured."""
-    ranks = [one.inner[0].shape[1] for one in fits]
-    edges = np.cumsum([0, *ranks])
-    spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
-    stacked = khatri_rao([np.hstack([one.trial[q] for one in fits]) for q in range(len(rows.shape) - 1)])
-    grams = [row_grams(rows, one.trial) for one in fits]
-    group = np.zeros(1, np.int64) if rows.missing is None else rows.missing.group
-    warm = np.hstack([one.first for one in fits])
-    counts = [_ROW_SWEEPS if one.passes else _FIRST_SWEEPS for one in fits]
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """What a pass does to a chunk: new rows of the first factors, S = X^T F, the squares of the rows where measured.
 
-    def work(chunk: int) -> tuple[Array, Array, float]:
-        where = rows.chunks[chunk]
-        first, norm = warm[where].copy(), 0.0
+    It is sent to other processes where the mapper does so: plain arrays, no closure.
+    """
+
+    rows: Rows
+    columns: Array
+    spans: list[slice]
+    grams: list[Array]
+    counts: list[int]
+    warm: Array
+    kept: list[NDArray[np.bool_] | None]
+    measure: bool
+
+    def __call__(self, chunk: int) -> tuple[Array, Array, Array]:
+        """Walk through the chunk once, a block at a time."""
+        where = self.rows.chunks[chunk]
+        first = self.warm[where].copy()
+        squares = np.zeros(len(first) if self.measure else 0)
         total: Array = np.zeros((0, 0))
-        for block, values in rows.blocks(chunk):
+        for block, values in self.rows.blocks(chunk):
+            local = slice(block.start - where.start, block.stop - where.start)
             # Single precision where the values have it: half the memory traffic, and sums over one block only.
-            columns = stacked.astype(values.dtype, copy=False) if total.size else _cast(stacked, values.dtype)
-            target = values @ columns
-            part = first[block.start - where.start : block.stop - where.start]
-            owners = group if group.size == 1 else group[block]
-            for span, gram, count in zip(spans, grams, counts, strict=True):
-                solution = np.ascontiguousarray(part[:, span])
-                descend(solution, np.ascontiguousarray(target[:, span]), gram, owners, count)
-                part[:, span] = solution
-            product = values.T @ part.astype(values.dtype)
+            self._solve(first[local], values @ self.columns, block)
+            product = values.T @ first[local].astype(values.dtype)
             total = product if not total.size else np.add(total, product, out=total)
-            norm += float(np.vdot(values, values)) if measure else 0.0
-        return first, total, norm
+            if self.measure:
+                squares[local] = np.square(values).sum(axis=1, dtype=float)
+        return first, total, squares
 
-    first: Array = np.empty_like(warm)
+    def _solve(self, part: Array, target: Array, block: slice) -> None:
+        missing = self.rows.missing
+        group = np.zeros(1, np.int64) if missing is None else missing.group
+        owners = group if group.size == 1 else group[block]
+        for span, gram, count, kept in zip(self.spans, self.grams, self.counts, self.kept, strict=True):
+            solution = np.ascontiguousarray(part[:, span])
+            descend(solution, np.ascontiguousarray(target[:, span]), gram, owners, count)
+            if kept is not None:
+                solution[~kept[block]] = 0
+            part[:, span] = solution
+
+
+def sweep(
+    rows: Rows, fits: Sequence[Fit], mapper: Mapper, *, measure: bool
+) -> tuple[list[tuple[Fit, Array, Array]], Array]:
+    """Return for every fit S = X^T F and the new F, and the squared norm of each row of X where it is measured."""
+    edges = np.cumsum([0, *(one.inner[0].shape[1] for one in fits)])
+    spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
+    trials = [one.form.expand(one.trial) for one in fits]
+    stacked = khatri_rao([np.hstack([trial[q] for trial in trials]) for q in range(len(rows.shape) - 1)])
+    work = Pass(
+        rows,
+        np.ascontiguousarray(stacked, rows.dtype),
+        spans,
+        [row_grams(rows, trial) for trial in trials],
+        [_ROW_SWEEPS if one.passes else _FIRST_SWEEPS for one in fits],
+        np.hstack([one.first for one in fits]),
+        [one.kept for one in fits],
+        measure,
+    )
+    first: Array = np.empty_like(work.warm)
     total: Array = np.zeros(stacked.shape)
-    norm = 0.0
-    for chunk, (part, summed, squares) in enumerate(mapper(work, range(len(rows.chunks)))):
+    del stacked
+    squares = np.zeros(rows.shape[0] if measure else 0)
+    for chunk, (part, summed, found) in enumerate(mapper(work, range(len(rows.chunks)))):
         first[rows.chunks[chunk]] = part
         total += summed
-        norm += squares
+        if measure:
+            squares[rows.chunks[chunk]] = found
     results: list[tuple[Fit, Array, Array]] = [
         (one, np.ascontiguousarray(total[:, span]), np.ascontiguousarray(first[:, span]))
         for one, span in zip(fits, spans, strict=True)
     ]
-    return results, norm
+    return results, squares
 
 
-def _cast(array: Array, dtype: np.dtype[Any]) -> Array:
-    return np.ascontiguousarray(array, dtype)
-
-
-def advance(rows: Rows, one: Fit, accumulated: Array, first: Array, norm: float) -> None:
+def advance(rows: Rows, one: Fit, accumulated: Array, first: Array) -> None:
     """Update the inner factors of a fit from S, accept or refuse the step, and extrapolate the next one."""
     inner = [factor.copy() for factor in one.trial]
-    error = update_inner(rows, inner, first, accumulated, norm)
+    error = one.norm + update_inner(rows, inner, first, accumulated, one.form)
     one.passes += 1
     if one.errors and error > one.errors[-1]:
         plain = all(a is b for a, b in zip(one.trial, one.inner, strict=True))
@@ -219,10 +259,10 @@ def advance(rows: Rows, one: Fit, accumulated: Array, first: Array, norm: float)
         one.momentum /= _CUT
         one.trial = list(one.inner)
         return
-    for factor in inner:
+    for mode, factor in enumerate(inner):
         norms = np.linalg.norm(factor, axis=0)
         factor /= np.where(norms > 0, norms, 1)
-        first *= norms
+        first *= norms**one.form.power if mode == len(inner) - 1 else norms
     if one.errors:
         one.ceiling = min(1.0, _CEILING_GROWTH * one.ceiling)
         one.momentum = min(one.ceiling, _GROWTH * one.momentum)
@@ -233,25 +273,26 @@ def advance(rows: Rows, one: Fit, accumulated: Array, first: Array, norm: float)
     one.errors.append(error)
 
 
-def update_inner(rows: Rows, inner: list[Array], first: Array, accumulated: Array, norm: float) -> float:
-    """Lower the error over the inner factors in place, given F and S; return the squared error that is left."""
+def update_inner(rows: Rows, inner: list[Array], first: Array, accumulated: Array, form: Form) -> float:
+    """Lower the error over the inner factors in place, given F and S; return the squared error less the norm."""
     pairs = row_pairs(rows, first)
     sums = accumulated.reshape(*rows.shape[1:], -1)
-    error = norm
-    owner = np.zeros(1, np.int64)
-    repeats = 1 if len(inner) == 1 else _INNER_SWEEPS
+    owner, last = np.zeros(1, np.int64), len(inner) - 1
+    repeats = 1 if last == 0 else _INNER_SWEEPS
     for _ in range(repeats):
         for mode in range(len(inner)):
-            target = contract(sums, inner, mode)
-            grams, owner = inner_grams(rows, inner, pairs, mode)
-            descend(inner[mode], target, grams, owner, _ROW_SWEEPS if len(inner) == 1 else 1)
+            factors = form.expand(inner)
+            target = contract(sums, factors, mode)
+            grams, owner = inner_grams(rows, factors, pairs, mode)
+            if mode < last:
+                descend(inner[mode], target, grams, owner, 1)
+            else:
+                form.lower(inner[mode], target, grams, owner, _ROW_SWEEPS if last == 0 else 1)
+    final = form.expand(inner)[-1]
     curvature = (
-        np.einsum("nr,nrs,ns->", inner[-1], grams[owner], inner[-1])
-        if owner.size > 1
-        else np.sum(grams[0] * (inner[-1].T @ inner[-1]))
+        np.einsum("nr,nrs,ns->", final, grams[owner], final) if owner.size > 1 else np.sum(grams[0] * (final.T @ final))
     )
-    error += float(curvature - 2 * np.sum(target * inner[-1]))
-    return error
+    return float(curvature - 2 * np.sum(target * final))
 
 
 def khatri_rao(factors: Sequence[Array]) -> Array:
@@ -288,10 +329,13 @@ def _inner_pairs(rows: Rows, inner: Sequence[Array]) -> list[Array]:
     missing = rows.missing
     if missing is None:
         raise TypeError("pair products are only needed where entries are missing")
-    products = [pair_products(factor) for factor in inner]
-    merged = np.zeros((missing.observed.shape[-1], products[-1].shape[1]))
-    np.add.at(merged, missing.member, products[-1])
-    return [*products[:-1], merged]
+    merged = np.zeros((missing.observed.shape[-1], inner[-1].shape[1] ** 2))
+    for first in range(0, len(inner[-1]), _SLAB):  # the products of all indexes at once would not fit
+        member = missing.member[first : first + _SLAB]
+        order = np.argsort(member, kind="stable")
+        classes, begins = np.unique(member[order], return_index=True)
+        merged[classes] += np.add.reduceat(pair_products(inner[-1][first : first + _SLAB][order]), begins, axis=0)
+    return [*(pair_products(factor) for factor in inner[:-1]), merged]
 
 
 def row_grams(rows: Rows, inner: Sequence[Array]) -> Array:

@@ -1,6 +1,7 @@
 """The Coulomb kernel 1/r split into a short range, zero beyond a cutoff, and a long range of bounded frequency."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -107,10 +108,15 @@ def with_cutoff(cutoff: float, tolerance: float) -> Splitting:
     _positive("cutoff", cutoff)
     c = bandwidth_of(tolerance)
     psi = prolate(c)
-    nodes, weights = np.polynomial.legendre.leggauss(80)
+    nodes, weights = _quadrature()
     second_moment = float(weights @ (nodes**2 * psi(nodes))) / psi.integral
     coefficients = _fit(psi.running_mean, tolerance)
     return Splitting("prolate", c, cutoff, c / cutoff, coefficients, 2 * np.pi * second_moment * cutoff**2)
+
+
+@functools.cache
+def _quadrature() -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(80)
 
 
 def _positive(name: str, value: float) -> None:
@@ -123,5 +129,5 @@ def _fit(even: Callable[[Array], Array], tolerance: float) -> tuple[float, ...]:
     nodes = chebyshev.chebpts1(49)
     series = np.asarray(chebyshev.chebfit(nodes, even(np.sqrt((nodes + 1) / 2)), 48))
     tail = np.cumsum(np.abs(series[::-1]))[::-1]
-    needed = int(np.count_nonzero(tail > max(tolerance / 30, 3e-15) * np.abs(series).sum()))
+    needed = int(np.count_nonzero(tail > max(tolerance / 10, 3e-15) * np.abs(series).sum()))
     return tuple(float(v) for v in chebyshev.cheb2poly(series[: max(needed, 2)]))

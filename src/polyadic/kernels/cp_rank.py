@@ -1,7 +1,8 @@
-"""The rank of a non-negative CP model, by withheld blocks of rows and by stability over starts."""
+"""The rank of a non-negative CP model, by withheld blocks of rows and by stability over starts, in streamed passes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import alternating_cp as engine
 from polyadic.kernels.cp_form import matching
-from polyadic.kernels.nonnegative_cp import DenseRows
 from polyadic.kernels.row_solver import descend
 
 Array = NDArray[np.floating]
 
 _STABLE = 0.8  # similarity over starts above which components count as the same
+_ROW_SWEEPS = 200
 
 
 class RankCurve(NamedTuple):
@@ -27,55 +28,73 @@ class RankCurve(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class Subset:
-    """Some rows of a stored tensor; no value is copied but a block at a time."""
+@dataclasses.dataclass(frozen=True)
+class Folds:
+    """Contiguous blocks of rows that are withheld in turn, and what predicts them.
 
-    whole: DenseRows
-    kept: NDArray[np.int64]
-    missing: engine.Missing | None = field(default=None)
+    Attributes
+    ----------
+    count
+        Number of blocks.
+    buffer
+        Rows dropped on either side of the withheld block.
+    lag
+        0: of every withheld row one random half of the entries gives its own factor, the other half is predicted, and
+        conversely. Else the rows that many before and after it give its factor and all entries are predicted.
+    """
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows, then the inner modes."""
-        return (len(self.kept), *self.whole.shape[1:])
+    count: int
+    buffer: int
+    lag: int = 0
 
-    @property
-    def chunks(self) -> Sequence[slice]:
-        """One chunk."""
-        return (slice(0, len(self.kept)),)
+    def edges(self, rows: int) -> NDArray[np.int64]:
+        """Return the first row of every block, and the number of rows."""
+        return np.linspace(0, rows, self.count + 1).astype(np.int64)
 
-    def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
-        """Yield blocks of the kept rows."""
-        step = max(16, 2**18 // max(self.whole.matrix.shape[1], 1))
-        stop = self.chunks[chunk].stop
-        for first in range(0, stop, step):
-            block = slice(first, min(first + step, stop))
-            yield block, self.whole.matrix[self.kept[block]]
+    def check(self, rows: int, largest: int) -> None:
+        """Raise `ValueError` where there are too few rows for ranks up to ``largest``."""
+        edges = self.edges(rows)
+        least = max(2, self.lag + 1)
+        if self.count < 2 or np.diff(edges).min() < least or rows - np.diff(edges).max() - 2 * self.buffer < largest:
+            raise ValueError(
+                f"{rows} rows are too few for {self.count} folds with buffers of {self.buffer} and a lag of {self.lag}"
+            )
 
 
 def rank_curve(
-    rows: DenseRows, ranks: Sequence[int], *, folds: int, buffer: int, starts: int, seed: int, max_iterations: int = 100
+    rows: engine.Rows,
+    ranks: Sequence[int],
+    folds: Folds,
+    *,
+    starts: int,
+    seed: int,
+    tolerance: float = 1e-3,
+    max_iterations: int = 100,
+    mapper: engine.Mapper = map,
+    watch: Callable[[int, Sequence[engine.Fit]], None] | None = None,
 ) -> RankCurve:
     r"""Return how well models of several ranks predict withheld blocks of rows, and the rank to choose.
 
-    Each fold withholds one contiguous block of rows with a buffer on either side. The inner factors are fitted on the
-    rest; in the withheld rows one random half of the inner indexes gives the row's own factor, the other half is
-    predicted from it, and conversely. The chosen rank is the smallest whose mean error is within one standard error
-    (of its difference from the best over folds) of the least; stability over starts is reported beside it.
+    The inner factors are fitted to all rows but a block and its buffers. The factor :math:`f_t` of a withheld row comes
+    from entries that are not predicted: half of its own, or with a lag from the rows :math:`t \pm \ell`, which share
+    with it only what lasts longer than the lag. Then
+    :math:`|x_t - Z f_t|^2 = |x_t|^2 - 2 (Z^T x_t)^T f_t + f_t^T Z^T Z f_t`, so :math:`Z^T x_t` is all that is kept
+    of a row.
+    The chosen rank is the smallest whose mean error is within one standard error (of its difference from the best over
+    folds) of the least; stability over starts is reported beside it.
 
     Parameters
     ----------
     rows
-        A stored tensor; missing fibres only.
+        The tensor, stored or made when asked for; missing fibres only.
     ranks
         Ranks to compare, ascending.
-    folds, buffer
-        Number of blocks, and rows dropped on either side of the withheld one.
+    folds
+        What is withheld, and what predicts it.
     starts, seed
-        Starts of each rank; all ranks and starts share every pass.
-    max_iterations
-        Most passes a fold.
+        Starts of each rank.
+    tolerance, max_iterations, mapper, watch
+        As in `polyadic.kernels.alternating_cp.fit`.
 
     Raises
     ------
@@ -84,81 +103,153 @@ def rank_curve(
 
     Notes
     -----
-    ``folds`` fits of all ranks together. A. Owen and P. Perry, Annals of Applied Statistics 3 (2009) 564, with blocks
-    of rows in place of random ones.
+    All folds, ranks and starts share every pass over the tensor, and one pass more gives all errors. A. Owen and P.
+    Perry, Annals of Applied Statistics 3 (2009) 564, with blocks of rows in place of random ones; the lag is ours.
 
     Examples
     --------
+    >>> from polyadic.kernels.nonnegative_cp import DenseRows
     >>> rng = np.random.default_rng(0)
     >>> x = (rng.random((60, 2)) ** 4 @ rng.random((2, 40)) ** 4).astype(np.float32)
     >>> noise = 0.02 * rng.standard_normal(x.shape, np.float32)  # centred: a mean would be one more component
     >>> rows = DenseRows(x + noise, (60, 40), None)
-    >>> rank_curve(rows, (1, 2, 3), folds=4, buffer=1, starts=2, seed=0).chosen
+    >>> rank_curve(rows, (1, 2, 3), Folds(4, 1), starts=2, seed=0).chosen
     2
     """
-    edges = np.linspace(0, rows.shape[0], folds + 1).astype(int)
-    if folds < 2 or np.diff(edges).min() < 2 or rows.shape[0] - np.diff(edges).max() - 2 * buffer < max(ranks):
-        raise ValueError(f"{rows.shape[0]} rows are too few for {folds} folds with buffers of {buffer}")
+    count = rows.shape[0]
+    folds.check(count, max(ranks))
     if rows.missing is not None and len(rows.missing.observed) > 1:
         raise ValueError("the rank curve needs entries that are missing in all rows alike")
-    error, alike = np.zeros((len(ranks), folds)), np.zeros((len(ranks), folds))
-    for fold in range(folds):
-        low, high = edges[fold], edges[fold + 1]
-        index = np.arange(rows.shape[0])
-        train = Subset(rows, index[(index < low - buffer) | (index >= high + buffer)], rows.missing)
-        models = _fits(train, ranks, starts, [seed, fold], max_iterations)
-        for position, fits in enumerate(models):
-            best = min(fits, key=lambda one: one.errors[-1])
-            error[position, fold] = withheld_error(rows, slice(low, high), best.inner, [seed, fold])
-            others = [matching(best.inner, one.inner)[1].mean() for one in fits if one is not best]
-            alike[position, fold] = np.mean(others) if others else 1.0
-    return _choose(tuple(ranks), error, alike.mean(axis=1))
+    edges, index = folds.edges(count), np.arange(count)
+    fits = []
+    for fold, (low, high) in enumerate(itertools.pairwise(edges)):
+        kept = (index < low - folds.buffer) | (index >= high + folds.buffer)
+        fits += [
+            engine.begin(rows, _drawn(rows.shape[1:], rank, [seed, fold, rank, n]), kept)
+            for rank in ranks
+            for n in range(starts)
+        ]
+    engine.fit(rows, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch)
+    models, alike = [], np.zeros((folds.count, len(ranks)))
+    for number in range(folds.count * len(ranks)):
+        group = sorted(fits[number * starts : (number + 1) * starts], key=lambda one: one.errors[-1])
+        models.append(group[0].inner)
+        others = [matching(group[0].inner, one.inner)[1].mean() for one in group[1:]]
+        alike.flat[number] = np.mean(others) if others else 1.0
+    by_fold = [models[fold * len(ranks) : (fold + 1) * len(ranks)] for fold in range(folds.count)]
+    return chosen(tuple(ranks), withheld_errors(rows, by_fold, folds, seed, mapper).T, alike.mean(axis=0))
 
 
-def _fits(
-    rows: Subset, ranks: Sequence[int], starts: int, seed: list[int], max_iterations: int
-) -> list[list[engine.Fit]]:
-    sizes = rows.shape[1:]
-    inner = [
-        [np.random.default_rng([*seed, rank, n, q]).random((m, rank)) for q, m in enumerate(sizes)]
-        for rank in ranks
-        for n in range(starts)
-    ]
-    fits, _ = engine.fit(rows, inner, tolerance=1e-4, max_iterations=max_iterations)
-    return [fits[position * starts : (position + 1) * starts] for position in range(len(ranks))]
+def _drawn(sizes: Sequence[int], rank: int, seed: list[int]) -> list[Array]:
+    return [np.random.default_rng([*seed, q]).random((size, rank)) for q, size in enumerate(sizes)]
 
 
-def withheld_error(rows: DenseRows, where: slice, inner: Sequence[Array], seed: list[int]) -> float:
-    """Return the relative squared error of halves of withheld rows, each predicted from the other half."""
-    basis = engine.khatri_rao(inner)
-    seen = np.ones(len(basis), bool)
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """Z^T x of the withheld rows of a chunk, for the models of the fold each row is in, and the squares of the rows.
+
+    ``columns`` holds of every fold the bases ``(half, inner, column)``: one half that is everything, or two.
+    """
+
+    rows: engine.Rows
+    columns: list[Array]
+    half: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+
+    def __call__(self, chunk: int) -> tuple[Array, Array]:
+        """Return targets ``(half, row, column)`` and squares ``(half, row)`` of the rows of a chunk."""
+        where = self.rows.chunks[chunk]
+        halves = len(self.columns[0])
+        found = np.zeros((halves, where.stop - where.start, self.columns[0].shape[-1]))
+        squares = np.zeros((halves, where.stop - where.start))
+        for block, values in self.rows.blocks(chunk):
+            local = np.arange(block.start, block.stop) - where.start
+            for fold in np.unique(self.fold[block]):
+                mine = self.fold[block] == fold
+                for part in range(halves):
+                    found[part, local[mine]] = values[mine] @ self.columns[fold][part]
+            whole = np.square(values).sum(axis=1, dtype=float)
+            squares[0, local] = whole
+            if halves == 2:
+                squares[0, local] = np.square(values[:, self.half]).sum(axis=1, dtype=float)
+                squares[1, local] = whole - squares[0, local]
+        return found, squares
+
+
+def withheld_errors(
+    rows: engine.Rows, models: Sequence[Sequence[Sequence[Array]]], folds: Folds, seed: int, mapper: engine.Mapper = map
+) -> Array:
+    """Return the relative squared errors ``(fold, rank)`` of withheld rows, by models of every fold and rank."""
+    count, inner = rows.shape[0], int(np.prod(rows.shape[1:]))
+    edges = folds.edges(count)
+    half = np.random.default_rng([seed, 7]).random(inner) < 0.5
+    seen = np.ones(inner, bool)
     if rows.missing is not None:
         seen = rows.missing.observed[0][..., rows.missing.member].ravel() > 0
-    values = np.asarray(rows.matrix[where], float)
-    half = np.random.default_rng([*seed, 7]).random(len(basis)) < 0.5
-    squares = 0.0
-    for given, asked in ((half & seen, ~half & seen), (~half & seen, half & seen)):
-        course = np.zeros((len(values), basis.shape[1]))
-        gram = basis[given].T @ basis[given]
-        descend(course, values[:, given] @ basis[given], gram[None], np.zeros(1, np.int64), 200)
-        squares += float(np.sum((values[:, asked] - course @ basis[asked].T) ** 2))
-    return squares / max(float(np.sum(values[:, seen] ** 2)), np.finfo(float).tiny)
+    parts = [half & seen, ~half & seen] if folds.lag == 0 else [seen]
+    bases = [[engine.khatri_rao(one) for one in fold] for fold in models]
+    columns = [
+        np.stack([np.where(part[:, None], np.hstack(fold), 0).astype(rows.dtype) for part in parts]) for fold in bases
+    ]
+    owner = np.repeat(np.arange(folds.count), np.diff(edges))
+    work = Targets(rows, columns, half, owner)
+    found = list(mapper(work, range(len(rows.chunks))))
+    targets, squares = (np.concatenate([pair[k] for pair in found], axis=1) for k in (0, 1))
+    error = np.zeros((folds.count, len(models[0])))
+    for fold, (low, high) in enumerate(itertools.pairwise(edges)):
+        total = max(float(squares[:, low:high].sum()), np.finfo(float).tiny)
+        first = 0
+        for position, basis in enumerate(bases[fold]):
+            grams = [basis[part].T @ basis[part] for part in parts]
+            own = targets[:, low:high, first : first + basis.shape[1]]
+            error[fold, position] = (total + _residual(own, grams, folds.lag)) / total
+            first += basis.shape[1]
+    return error
 
 
-def _choose(ranks: tuple[int, ...], error: Array, stability: Array) -> RankCurve:
+def _residual(targets: Array, grams: list[Array], lag: int) -> float:
+    """Return the squared error of predicted rows less their squared norm, given Z^T x ``(half, row, R)``."""
+    total = 0.0
+    for asked in range(len(targets)):
+        given = len(targets) - 1 - asked  # the other half, or the only one
+        source = targets[given] if lag == 0 else _neighbours(targets[0], lag)
+        course = np.zeros_like(source)
+        descend(course, np.ascontiguousarray(source), grams[given][None], np.zeros(1, np.int64), _ROW_SWEEPS)
+        total += float(np.einsum("tr,rs,ts->", course, grams[asked], course) - 2 * np.sum(targets[asked] * course))
+    return total
+
+
+def _neighbours(values: Array, lag: int) -> Array:
+    """Return the mean of the rows ``lag`` before and after each, or the one that there is."""
+    index = np.arange(len(values))
+    before, after = index - lag, index + lag
+    weights = np.stack([before >= 0, after < len(values)]).astype(float)
+    weights /= np.maximum(weights.sum(axis=0), 1)
+    held = values[np.maximum(before, 0)], values[np.minimum(after, len(values) - 1)]
+    return np.asarray(weights[0][:, None] * held[0] + weights[1][:, None] * held[1])
+
+
+def chosen(ranks: tuple[int, ...], error: Array, stability: Array) -> RankCurve:
+    """Return the curve with the smallest rank within one standard error of the least error, and the reason.
+
+    Examples
+    --------
+    >>> chosen((1, 2, 3), np.array([[0.9, 0.8], [0.5, 0.4], [0.5, 0.39]]), np.ones(3)).chosen
+    2
+    """
     mean = error.mean(axis=1)
     best = int(np.argmin(mean))
     excess = error - error[best]
     allowed = excess.std(axis=1, ddof=1) / np.sqrt(error.shape[1])
-    chosen = int(np.flatnonzero(mean - mean[best] <= allowed)[0])
-    reason = f"rank {ranks[chosen]}: "
-    if chosen == best:
+    position = int(np.flatnonzero(mean - mean[best] <= allowed)[0])
+    reason = f"rank {ranks[position]}: "
+    if position == best:
         reason += "least error on withheld blocks of time"
     else:
         reason += f"the smallest within one standard error of the least error (rank {ranks[best]})"
-    reason += f"; stability over starts {stability[chosen]:.2f}"
-    if stability[chosen] < _STABLE:
+    reason += f"; stability over starts {stability[position]:.2f}"
+    if stability[position] < _STABLE:
         reason += ", low: components differ from start to start"
-    if chosen == len(ranks) - 1:
+    if position == len(ranks) - 1:
         reason += "; the largest tried: try larger ones"
-    return RankCurve(ranks, error, stability, ranks[chosen], reason)
+    return RankCurve(ranks, error, stability, ranks[position], reason)

@@ -7,7 +7,13 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu, linear
 
-from polyadic.kernels.spectral_convolution import channels_first, channels_last, check_field, convolved
+from polyadic.kernels.spectral_convolution import (
+    channels_first,
+    channels_last,
+    check_field,
+    coefficients,
+    convolved,
+)
 from polyadic.kernels.spectral_weight import Factorisation, Pieces, Rank, SpectralWeight
 from polyadic.kernels.truncated_transform import Boundary, Grid, Retained, Transform
 
@@ -58,7 +64,11 @@ class Block(nn.Module):
 
     def forward(self, field: torch.Tensor, transform: Transform, pieces: Pieces) -> torch.Tensor:
         """Return the field (axes ..., batch, width) after the block."""
-        mixed = convolved(transform, field, pieces) + self.skip(field)
+        return self.after(convolved(transform, field, pieces), field)
+
+    def after(self, convolution: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
+        """Return what the block makes of a field and its spectral convolution, point by point."""
+        mixed = convolution + self.skip(field)
         mixed = mixed if self.last else gelu(mixed)
         result = torch.addcmul(self.mlp(mixed), field, self.gate)
         return result if self.last else gelu(result)
@@ -159,28 +169,70 @@ class TFNO(nn.Module):
         patch of a larger one.
         """
         check_field(field, self.in_channels, len(self.transform.axes))
-        state = self._lifted(channels_last(field), positions)
+        given = channels_last(field)
+        state = self._lifted(given, self._places(given, positions))
         pieces = [piece for weight in self._weights() for piece in weight.pieces()]
         for block, piece in zip(self.blocks, pieces, strict=True):
             state = block(state, self.transform, piece)
         return channels_first(self.projection(state))
 
+    def in_rows(self, field: torch.Tensor, rows: int = 64) -> torch.Tensor:
+        """Return what :meth:`forward` returns, for fields whose activations do not fit; there are no gradients.
+
+        One state of ``width`` channels is held; everything else is made for some rows of the first axis at a time, and
+        coefficients of a layer are taken from the whole state before its first row changes.
+
+        Parameters
+        ----------
+        field
+            (batch, in_channels, axes ...).
+        rows
+            Points of the first axis at a time.
+
+        Notes
+        -----
+        Equal to `forward` up to rounding; memory is that of ``width`` fields.
+
+        Examples
+        --------
+        >>> operator, field = TFNO(1, 1, (4, 4), width=4), torch.randn(1, 1, 9, 8)
+        >>> bool(torch.allclose(operator.in_rows(field, 4), operator(field), atol=1e-5))
+        True
+        """
+        check_field(field, self.in_channels, len(self.transform.axes))
+        with torch.no_grad():
+            given = channels_last(field)
+            points, batch = given.shape[:-2], given.shape[-2]
+            parts = [(i, min(i + rows, points[0])) for i in range(0, points[0], rows)]
+            places = self._places(given, None)
+            state = given.new_empty(*points, batch, self.lifting.second.out_features)
+            for i, j in parts:
+                state[i:j] = self._lifted(given[i:j], None if places is None else places[i:j])
+            pieces = [piece for weight in self._weights() for piece in weight.pieces()]
+            for block, piece in zip(cast(list[Block], list(self.blocks)), pieces, strict=True):
+                modes = coefficients(self.transform, state, piece).flatten(-2)
+                for i, j in parts:
+                    convolution = self.transform.synthesis(modes, points, (i, j)).unflatten(-1, (batch, -1))
+                    state[i:j] = block.after(convolution, state[i:j])
+            return channels_first(torch.cat([self.projection(state[i:j]) for i, j in parts]))
+
     def _weights(self) -> list[SpectralWeight]:
         return cast(list[SpectralWeight], list(self.weights))
 
-    def _lifted(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
+    def _lifted(self, field: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
         """Lift; the coordinates are the same for all samples, so their part is one added field."""
         first = self.lifting.first
-        given = linear(field, first.weight[:, : self.in_channels], None if self.positioned else first.bias)
-        if self.positioned:
-            given = given + self._positions_lifted(field, positions)
+        given = linear(field, first.weight[:, : self.in_channels], first.bias if places is None else None)
+        if places is not None:
+            given = given + linear(places, first.weight[:, self.in_channels :], first.bias)
         lifted: torch.Tensor = self.lifting.second(gelu(given))
         return lifted
 
-    def _positions_lifted(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
-        first = self.lifting.first
-        where = self._coordinates(field) if positions is None else channels_last(positions.to(field))
-        return linear(where, first.weight[:, self.in_channels :], first.bias)
+    def _places(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor | None:
+        """Return the coordinates (axes ..., 1, positioned), given or those of the whole domain, or None."""
+        if not self.positioned:
+            return None
+        return self._coordinates(field) if positions is None else channels_last(positions.to(field))
 
     def _coordinates(self, field: torch.Tensor) -> torch.Tensor:
         axes = self.transform.axes

@@ -90,17 +90,21 @@ def wave_basis(x: Array, count: int, period: float) -> Array:
 
 
 def product(tensor: Array, matrices: Sequence[Array]) -> Array:
-    """Return a tensor of three modes times one matrix a mode."""
-    out = tensor
-    for matrix in matrices:  # the mode in front is contracted and goes to the end
-        out = np.tensordot(out, matrix, axes=(0, 1))
-    return out
+    """Return a tensor of three modes times one matrix a mode, (a, b, c) by (A, a), (B, b), (C, c) to (A, B, C).
+
+    Three products of matrices, none of which copies the tensor.
+    """
+    first, second, third = matrices
+    out = first @ np.ascontiguousarray(tensor).reshape(len(tensor), -1)
+    out = np.matmul(second, out.reshape(len(first), *tensor.shape[1:]))
+    out = out.reshape(-1, tensor.shape[2]) @ third.T
+    return np.asarray(out.reshape(len(first), len(second), len(third)))
 
 
 def build(
     points: Array, charges: Array, box: tuple[Array, Array], splitting: Splitting, tolerances: tuple[float, float]
 ) -> tuple[Array, list[Array]]:
-    """Return core and orthonormal Chebyshev coefficients of the long-range potential in a box.
+    """Return core and Chebyshev coefficients of the long-range potential in a box.
 
     Parameters
     ----------
@@ -115,7 +119,7 @@ def build(
 
     Returns
     -------
-    core (r1, r2, r3), and per axis coefficients (degrees, rank).
+    core (r1, r2, r3), and per axis coefficients (degrees, rank), orthonormal up to the tolerance.
     """
     low, high = box
     lengths, centre = high - low, (low + high) / 2
@@ -186,4 +190,12 @@ def _compressed(parts: Sequence[tuple[Array, list[Array]]], tolerance: float) ->
     core: Array = np.zeros([b.shape[1] for b in bases])
     for waves, series in parts:
         core = core + product(waves, [bases[d][: len(series[d])].T @ series[d] for d in range(3)])
-    return core, bases
+    return core, [_trimmed(core, d, basis, tolerance / 30) for d, basis in enumerate(bases)]
+
+
+def _trimmed(core: Array, mode: int, basis: Array, tolerance: float) -> Array:
+    """Return the coefficients of a mode without those of the highest degrees, up to a Frobenius norm in all."""
+    rows = np.moveaxis(core, mode, 0).reshape(core.shape[mode], -1)
+    size = np.einsum("ij,jk,ik->i", basis, rows @ rows.T, basis, optimize=True)
+    tail = np.sqrt(np.maximum(np.cumsum(size[::-1])[::-1], 0.0))
+    return basis[: max(int(np.count_nonzero(tail > tolerance)), basis.shape[1])]

@@ -67,7 +67,11 @@ def build(points: Array, charges: Array, cell: Array, splitting: Splitting, tole
 def _folded(grid: Array, size: int, width: int) -> Array:
     """Return a grid with its first axis wrapped to a period and moved to the end."""
     out = np.zeros((size, *grid.shape[1:]))
-    np.add.at(out, (np.arange(len(grid)) - window_grid.margin(width)) % size, grid)
+    done, place = 0, -window_grid.margin(width) % size
+    while done < len(grid):
+        count = min(size - place, len(grid) - done)
+        out[place : place + count] += grid[done : done + count]
+        done, place = done + count, 0
     return np.moveaxis(out, 0, -1)
 
 
@@ -96,12 +100,15 @@ def images(points: Array, charges: Array, cell: Array, cutoff: float) -> tuple[A
     positions (m, 3) in units of length, the cell itself first, and their charges (m,).
     """
     reach = cutoff * np.linalg.norm(np.linalg.inv(cell), axis=0)  # over the distances of the cell's faces
-    span = [range(-int(np.ceil(r)), int(np.ceil(r)) + 1) for r in reach]
-    shifts = sorted(((a, b, c) for a in span[0] for b in span[1] for c in span[2]), key=lambda s: s != (0, 0, 0))
-    positions, held = [], []
-    for shift in shifts:
-        moved = points + np.array(shift, float)
-        near = np.all((moved >= -reach) & (moved <= 1 + reach), axis=1)
-        positions.append(moved[near] @ cell)
-        held.append(charges[near])
-    return np.concatenate(positions), np.concatenate(held)
+    held, q = points, charges
+    for d in range(3):  # images of images: along one axis after the other
+        span = int(np.ceil(reach[d]))
+        parts, part_charges = [held], [q]
+        for shift in [s for s in range(-span, span + 1) if s != 0]:
+            near = (held[:, d] >= -reach[d] - shift) & (held[:, d] <= 1 + reach[d] - shift)
+            moved = held[near]
+            moved[:, d] += shift
+            parts.append(moved)
+            part_charges.append(q[near])
+        held, q = np.concatenate(parts), np.concatenate(part_charges)
+    return held @ cell, q

@@ -9,7 +9,7 @@ import torch
 
 from polyadic.kernels.truncated_transform import Boundary
 
-__all__ = ["MultiGrid", "coarsened", "extended_window"]
+__all__ = ["MultiGrid", "coarsened", "extended_window", "refined"]
 
 
 def coarsened(field: torch.Tensor, factor: int, axis: int, boundary: Boundary) -> torch.Tensor:
@@ -47,6 +47,36 @@ def coarsened(field: torch.Tensor, factor: int, axis: int, boundary: Boundary) -
     shift = shift.reshape(-1, *[1] * (field.ndim - 1 - axis % field.ndim))
     coarse: torch.Tensor = torch.fft.irfft(spectrum * shift, n=m, dim=axis, norm="forward")
     return coarse
+
+
+def refined(field: torch.Tensor, factor: int, axis: int, boundary: Boundary) -> torch.Tensor:
+    r"""Return a field on a grid ``factor`` times finer along one axis: what :func:`coarsened` takes apart.
+
+    Points are cell centres as there. The Fourier series of the field, or of its mirror image continued evenly where the
+    axis is not periodic, is evaluated at the fine points; the Nyquist number of the coarse grid is left out.
+
+    Notes
+    -----
+    :math:`O(N \log N)` a line. The mirror image is even for Dirichlet edges too: a field that does not vanish there
+    would ring in a series of sines.
+
+    Examples
+    --------
+    >>> fine, coarse = (torch.sin(2 * torch.pi * (torch.arange(n) + 0.5) / n) for n in (8, 4))
+    >>> bool(torch.allclose(refined(coarse, 2, 0, "periodic"), fine, atol=1e-6))
+    True
+    """
+    if boundary != "periodic":
+        whole = refined(torch.cat([field, field.flip(axis)], axis), factor, axis, "periodic")
+        return whole.narrow(axis, 0, field.shape[axis] * factor)
+    m = field.shape[axis]
+    n = m * factor
+    kept = (m + 1) // 2
+    spectrum = torch.fft.rfft(field, dim=axis, norm="forward").narrow(axis, 0, kept)
+    shift = torch.exp(1j * math.pi * torch.arange(kept, dtype=torch.float64) * (1 / n - 1 / m)).to(spectrum)
+    shift = shift.reshape(-1, *[1] * (field.ndim - 1 - axis % field.ndim))
+    fine: torch.Tensor = torch.fft.irfft(spectrum * shift, n=n, dim=axis, norm="forward")
+    return fine
 
 
 def extended_window(field: torch.Tensor, start: int, length: int, axis: int, boundary: Boundary) -> torch.Tensor:
@@ -139,13 +169,36 @@ class MultiGrid:
 
     def patches(self, field: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield the patches of :meth:`split` one by one, each (batch, channels * (1 + levels), n ...)."""
-        padding, boundary = self._per_axis(field)
+        views = self.views(field)
+        for corner in self.corners(field.ndim - 2):
+            yield self.patch(views, corner)
+
+    def views(self, field: torch.Tensor) -> list[torch.Tensor]:
+        """Return the whole field and, level by level, what is left of it when it is coarsened."""
+        _, boundary = self._per_axis(field)
         _check_divisible(field, self.levels)
         views = [field]
         for _ in range(self.levels):
             views.append(self._coarser(views[-1], boundary))
-        for corner in product(range(2**self.levels), repeat=field.ndim - 2):
-            yield torch.cat([self._window(view, level, corner, padding) for level, view in enumerate(views)], dim=1)
+        return views
+
+    def corners(self, axes: int) -> list[tuple[int, ...]]:
+        """Return the number of each patch along each axis, in the order of :meth:`split`."""
+        return list(product(range(2**self.levels), repeat=axes))
+
+    def patch(self, views: Sequence[torch.Tensor], corner: Sequence[int]) -> torch.Tensor:
+        """Return one patch, (batch, channels * (1 + levels), n ...), of the views of a field."""
+        padding, _ = self._per_axis(views[0])
+        return torch.cat([self._window(view, level, corner, padding) for level, view in enumerate(views)], dim=1)
+
+    def origin(self, corner: Sequence[int], points: Sequence[int]) -> list[int]:
+        """Return the number, along each axis, of the first point of a patch with its padding; it may lie outside.
+
+        >>> MultiGrid(1, 2).origin((0, 1), (16, 16))
+        [-2, 6]
+        """
+        spread = self.padding * (len(points) if len(self.padding) == 1 else 1)
+        return [i * n // 2**self.levels - p for i, n, p in zip(corner, points, spread, strict=True)]
 
     def stitch(self, patches: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the whole fields (batch, channels, axes ...) of patches in the order of :meth:`split`, padding cut."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,10 @@ class CP(NamedTuple):
         Mean similarity of each component to its partners in the other starts, where there were several.
     similarity
         Mean similarity of the components to those of each start, best start first.
+    by_start
+        One factor in every start, best start first ``(start, n, R)``: its columns beside their partners here.
+    neurons
+        Weights of the neurons ``(n, R)``, unit-norm columns, where every component is one clique.
     """
 
     weights: Array
@@ -47,6 +51,8 @@ class CP(NamedTuple):
     frames: NDArray[np.int64] | None = None
     stability: Array | None = None
     similarity: Array | None = None
+    by_start: Array | None = None
+    neurons: Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +67,11 @@ class DenseRows:
     def chunks(self) -> Sequence[slice]:
         """One chunk: a stored tensor is walked through in order."""
         return (slice(0, self.shape[0]),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return self.matrix.dtype
 
     def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
         """Yield blocks of rows that fit the cache."""
@@ -153,19 +164,21 @@ def _solve(
 ) -> tuple[engine.Fit, float, list[float], int]:
     """Fit in single precision, and go on in double precision where the residual is small."""
     single = dataclasses.replace(double, matrix=double.matrix.astype(np.float32, order="C"))
-    fits, norm = engine.fit(single, inner, tolerance=tolerance, max_iterations=max_iterations, watch=_resolve)
+    fits = [engine.begin(single, factors) for factors in inner]
+    engine.fit(single, fits, tolerance=tolerance, max_iterations=max_iterations, watch=_resolve)
     best = min(fits, key=lambda one: one.errors[-1])
-    passes = max(one.passes for one in fits)
+    passes, norm = max(one.passes for one in fits), best.norm
     history = best.errors
     left = max_iterations - passes
     if norm > 0 and best.errors[-1] < _DOUBLE_BELOW**2 * norm and left > 0:
-        (best,), norm = engine.fit(double, [best.inner], tolerance=tolerance, max_iterations=left)
-        passes += best.passes
+        best = engine.begin(double, best.inner)
+        engine.fit(double, [best], tolerance=tolerance, max_iterations=left)
+        passes, norm = passes + best.passes, best.norm
         history = [value for value in history if value > best.errors[0]] + best.errors
     return best, norm, history, passes
 
 
-def _resolve(_: int, fits: list[engine.Fit]) -> None:
+def _resolve(_: int, fits: Sequence[engine.Fit]) -> None:
     """End a fit in single precision once its error is below what single precision resolves."""
     for one in fits:
         one.converged = one.converged or one.errors[-1] < (_DOUBLE_BELOW / 2) ** 2 * max(one.errors[0], 1e-300)

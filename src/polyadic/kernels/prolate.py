@@ -87,15 +87,25 @@ def prolate(bandwidth: float) -> Prolate:
 
 @functools.lru_cache(maxsize=64)
 def bandwidth_of(tolerance: float) -> float:
-    """Return the bandwidth at which the function has fallen to ``tolerance`` at its ends.
+    """Return the bandwidth at which the function has fallen to ``tolerance``, 1e-15 at least, at its ends.
 
     Examples
     --------
     >>> round(bandwidth_of(1e-6), 1)
     16.5
     """
-    low, high = 1.0, LARGEST
-    while high - low > 1e-3:
-        middle = (low + high) / 2
-        low, high = (middle, high) if prolate(middle)(np.array(1.0)) > tolerance else (low, middle)
-    return high
+    goal = np.log(max(tolerance, 1e-15))  # smaller ends are rounding
+    near, bandwidth = 1.5 - goal, 2.5 - goal
+    before = _end(near)
+    for _ in range(12):  # secant method: the logarithm of the end value is nearly a straight line
+        here = _end(bandwidth)
+        if abs(here - goal) < 1e-3:
+            break
+        step = (goal - here) * (bandwidth - near) / (here - before)
+        near, before, bandwidth = bandwidth, here, max(bandwidth + step, 0.1)
+    return float(bandwidth) + 1e-3
+
+
+def _end(bandwidth: float) -> float:
+    """Return the logarithm of the function at its ends."""
+    return float(np.log(prolate(bandwidth)(np.array(1.0))))

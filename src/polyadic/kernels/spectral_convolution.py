@@ -13,7 +13,7 @@ from torch import nn
 from polyadic.kernels.spectral_weight import Factorisation, Pieces, Rank, SpectralWeight
 from polyadic.kernels.truncated_transform import Boundary, Grid, Retained, Transform
 
-__all__ = ["SpectralConv", "channels_first", "channels_last", "convolved"]
+__all__ = ["SpectralConv", "channels_first", "channels_last", "coefficients", "convolved"]
 
 
 def channels_last(field: torch.Tensor) -> torch.Tensor:
@@ -50,6 +50,18 @@ def convolved(transform: Transform, field: torch.Tensor, pieces: Pieces) -> torc
         product = torch.matmul(product, pieces.out)
     result = transform.synthesis(product.flatten(-2), points).unflatten(-1, (batch, -1))
     return torch.matmul(result, pieces.out) if outside and pieces.out is not None else result
+
+
+def coefficients(transform: Transform, field: torch.Tensor, pieces: Pieces) -> torch.Tensor:
+    """Return the spectral convolution of a field (axes ..., batch, in) at the modes, ([2,] modes ..., batch, out).
+
+    All factors are applied at the modes, so that nothing of the field's size is made.
+    """
+    spectrum = transform.analysis(field.flatten(-2)).unflatten(-1, (field.shape[-2], -1))
+    if pieces.into is not None:
+        spectrum = torch.matmul(spectrum, pieces.into)
+    product = _mode_products(spectrum, pieces.inner, transform.complex)
+    return product if pieces.out is None else torch.matmul(product, pieces.out)
 
 
 def _outside(transform: Transform, points: Sequence[int], into: torch.Tensor) -> bool:

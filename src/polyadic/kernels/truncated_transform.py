@@ -266,19 +266,28 @@ class Transform:
                     field, part = field.unflatten(a, (2, -1)), a
         return _beside(field, part, 0) if self.complex else field
 
-    def synthesis(self, spectrum: torch.Tensor, points: Sequence[int]) -> torch.Tensor:
-        """Return the field (points ..., columns) of coefficients ([2,] modes ..., columns)."""
+    def synthesis(
+        self, spectrum: torch.Tensor, points: Sequence[int], rows: tuple[int, int] | None = None
+    ) -> torch.Tensor:
+        """Return the field (points ..., columns) of coefficients ([2,] modes ..., columns).
+
+        With ``rows`` only the points from a first one to one before the second are made along the first axis.
+        """
         part = 0 if self.complex else -1
+        first, stop = rows or (0, points[0])
         for a in reversed(self._order):
             axis = self.axes[a]
-            right = self._matrices(a, points[a], spectrum)[1]
+            right, count = self._matrices(a, points[a], spectrum)[1], points[a]
+            if a == 0 and rows is not None:
+                parts = 2 if axis.complex and not axis.half else 1  # of each point, in neighbouring rows
+                right, count = right[parts * first : parts * stop], stop - first
             if not axis.complex:
                 spectrum = _product(right, spectrum, a, 1)
                 continue
             spectrum = _beside(spectrum, part, a)
             spectrum = _product(right, spectrum, a, 2)
             if not axis.half:
-                spectrum, part = spectrum.unflatten(a, (points[a], 2)), a + 1
+                spectrum, part = spectrum.unflatten(a, (count, 2)), a + 1
         return spectrum
 
     def _matrices(self, a: int, n: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -53,7 +53,18 @@ class Window:
     def matrix(self, x: Array, size: int) -> Array:
         """Return the weights of a grid of ``size`` points at positions in grid spacings, shape (len(x), size)."""
         z = (np.arange(size)[None, :] - np.asarray(x)[:, None]) * (2 / self.width)
-        return np.where(np.abs(z) < 1, self.psi(np.clip(z, -1, 1)), 0.0)
+        out, near = np.zeros_like(z), np.abs(z) < 1
+        out[near] = self.psi(z[near])
+        return out
+
+
+@functools.cache
+def _monomials(count: int) -> Array:
+    """Return the matrix from Chebyshev coefficients to coefficients of powers."""
+    out = np.zeros((count, count))
+    for k in range(count):
+        out[: k + 1, k] = chebyshev.cheb2poly(np.eye(count)[k, : k + 1])
+    return out
 
 
 @functools.lru_cache(maxsize=32)
@@ -69,12 +80,13 @@ def window(tolerance: float, oversampling: float = 2.0) -> Window:
     widths = range(3, WIDEST + 1)
     width = next((w for w in widths if prolate(w * share)(np.array(1.0)) <= tolerance), WIDEST)
     psi = prolate(width * share)
-    table = np.zeros((width + 6, -(-width // 4) * 4))
     nodes = chebyshev.chebpts1(width + 6)
-    for p in range(width):
-        series = chebyshev.chebfit(nodes, psi(((nodes + 1) / 2 + p - width / 2) * 2 / width), width + 5)
-        powers = chebyshev.cheb2poly(series)
-        table[: powers.size, p] = powers
+    pieces = ((nodes[:, None] + 1) / 2 + np.arange(width) - width / 2) * 2 / width
+    series = chebyshev.chebfit(nodes, psi(pieces), width + 5)
+    tails = np.cumsum(np.abs(series[::-1]), axis=0)[::-1].max(axis=1)
+    degree = int(np.count_nonzero(tails > tolerance / 30)) - 1
+    table = np.zeros((degree + 1, -(-width // 4) * 4))
+    table[:, :width] = _monomials(degree + 1) @ series[: degree + 1]
     return Window(width, oversampling, table, psi)
 
 
@@ -84,12 +96,12 @@ def _weights(g, width, table, out):  # type: ignore[no-untyped-def]
     first = np.ceil(g - 0.5 * width)
     v = 2.0 * (first - g + 0.5 * width) - 1.0
     top = table.shape[0] - 1
-    for b in range(0, out.size, 4):
-        for k in range(b, b + 4):
-            out[k] = table[top, k]
+    for b in range(0, out.size, 4):  # four sums in registers, which the compiler makes one vector
+        p, q, r, s = table[top, b], table[top, b + 1], table[top, b + 2], table[top, b + 3]
         for j in range(top - 1, -1, -1):
-            for k in range(b, b + 4):
-                out[k] = out[k] * v + table[j, k]
+            p, q = p * v + table[j, b], q * v + table[j, b + 1]
+            r, s = r * v + table[j, b + 2], s * v + table[j, b + 3]
+        out[b], out[b + 1], out[b + 2], out[b + 3] = p, q, r, s
     return np.int64(first)
 
 
@@ -122,9 +134,23 @@ def _spread(points, q, origin, inverse, width, table, out):  # type: ignore[no-u
 
 
 @njit(cache=True, fastmath={"contract", "reassoc"})
-def _contract(values, first, w, d, width, out):  # type: ignore[no-untyped-def]
-    """Write value and slopes per grid spacing of one point into ``out`` (4,)."""
-    total, gx, gy, gz = 0.0, 0.0, 0.0, 0.0
+def _value(values, first, w, width):  # type: ignore[no-untyped-def]
+    """Return the value at one point."""
+    total, lanes = 0.0, w.shape[1]
+    for j in range(width):
+        for k in range(width):
+            row = values[first[0] + j, first[1] + k, first[2] : first[2] + lanes]
+            line = 0.0
+            for n in range(lanes):
+                line += row[n] * w[2, n]
+            total += w[0, j] * w[1, k] * line
+    return total
+
+
+@njit(cache=True, fastmath={"contract", "reassoc"})
+def _slopes(values, first, w, d, width, out):  # type: ignore[no-untyped-def]
+    """Write the slopes per grid spacing at one point into ``out`` (3,)."""
+    gx, gy, gz = 0.0, 0.0, 0.0
     lanes = w.shape[1]
     for j in range(width):
         for k in range(width):
@@ -133,28 +159,27 @@ def _contract(values, first, w, d, width, out):  # type: ignore[no-untyped-def]
             for n in range(lanes):
                 line += row[n] * w[2, n]
                 slope += row[n] * d[2, n]
-            total += w[0, j] * w[1, k] * line
             gx += d[0, j] * w[1, k] * line
             gy += w[0, j] * d[1, k] * line
             gz += w[0, j] * w[1, k] * slope
-    out[0], out[1], out[2], out[3] = total, gx, gy, gz
+    out[0], out[1], out[2] = gx, gy, gz
 
 
 @njit(cache=True)
-def _read(points, order, values, origin, inverse, width, table, out, gradient):  # type: ignore[no-untyped-def]
+def _read(points, values, origin, inverse, width, table, out, gradient):  # type: ignore[no-untyped-def]
     w, d = np.empty((3, table.shape[1])), np.zeros((3, table.shape[1]))
-    first, found = np.empty(3, np.int64), np.empty(4)
-    for i in range(order.size):
+    first, found = np.empty(3, np.int64), np.empty(3)
+    for i in range(out.size):
         for axis in range(3):
             g = (points[axis, i] - origin[axis]) * inverse[axis]
             first[axis] = _weights(g, width, table, w[axis])
             if gradient.size > 0:
                 _differences(g, width, table, d[axis])
-        _contract(values, first, w, d, width, found)
-        out[order[i]] = found[0]
+        out[i] = _value(values, first, w, width)
         if gradient.size > 0:
+            _slopes(values, first, w, d, width, found)
             for axis in range(3):
-                gradient[order[i], axis] = found[axis + 1] * inverse[axis]
+                gradient[i, axis] = found[axis] * inverse[axis]
 
 
 def size(length: float, step: float, width: int) -> int:
@@ -192,14 +217,14 @@ def spread(points: Array, charges: Array, low: Array, step: Array, high: Array, 
 
 
 def interpolate(
-    points: tuple[Array, NDArray[np.int64]], values: Array, low: Array, step: Array, by: Window, gradient: bool
+    points: Array, values: Array, low: Array, step: Array, by: Window, gradient: bool
 ) -> tuple[Array, Array]:
     """Return a function and, if asked for, its gradient at points, from window coefficients on a grid as of `spread`.
 
     Parameters
     ----------
     points
-        Coordinates sorted in space, shape (3, n), and the place of each in the result, shape (n,).
+        Shape (3, n), best sorted in space.
     values
         Coefficients of the grid.
     low, step, by
@@ -207,8 +232,8 @@ def interpolate(
     gradient
         Whether the gradient is made; else it has shape (0, 3).
     """
-    n = points[1].size
+    n = points.shape[1]
     out, slope = np.empty(n), np.empty((n if gradient else 0, 3))
     origin = low - margin(by.width) * step
-    _read(points[0], points[1], values, origin, 1.0 / step, by.width, by.table, out, slope)
+    _read(points, values, origin, 1.0 / step, by.width, by.table, out, slope)
     return out, slope

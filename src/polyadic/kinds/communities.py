@@ -33,6 +33,10 @@ SCHEMA = Schema(
     coords={"model": Var(("component",), kinds="UO")},
     optional={
         "weights": Var(("component", "neuron", "partner")),
+        "stability": Var(("component", "neuron"), units="1"),
+        "distance": Var(("neuron", "partner")),
+        "distance_correlation": Var(("component",), units="1"),
+        "p_distance": Var(("component",), units="1"),
         "p_surrogate": Var(("component",), units="1"),
         "p_synchrony": Var(("component",), units="1"),
         "activity": Var(("component", "animal", "time")),

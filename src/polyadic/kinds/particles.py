@@ -28,6 +28,8 @@ def _faults(ds: xr.Dataset) -> list[str]:
             faults.append(f"{name!r} has missing values")
     if ("cell" in ds) != ("pbc" in ds):
         faults.append("'cell' and 'pbc' come together, one of them is missing")
+    if "pbc" in ds and len(set(ds["pbc"].to_numpy().astype(bool).ravel().tolist())) > 1:
+        faults.append(f"'pbc' is {ds['pbc'].to_numpy().tolist()}, expected the same along all axes; no slabs")
     return faults
 
 

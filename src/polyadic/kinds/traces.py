@@ -1,5 +1,6 @@
 """Kind `traces`: activity of neurons (or regions) over time, of one or several animals."""
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,24 @@ def truth(data: xr.Dataset | xr.DataTree) -> xr.Dataset | None:
 def root(data: xr.Dataset | xr.DataTree) -> xr.Dataset:
     """Return the traces themselves, without groups."""
     return data.to_dataset() if isinstance(data, xr.DataTree) else data
+
+
+def trials(ds: xr.Dataset) -> list[tuple[int, int, int, int]]:
+    """Return the trials as (animal, number, first frame, frame behind the last), by animal and frame.
+
+    Examples
+    --------
+    >>> ds = example().assign(trial=(("animal", "time"), np.tile(np.arange(200) // 100 - 1, (2, 1))))
+    >>> trials(ds)
+    [(0, 0, 100, 200), (1, 0, 100, 200)]
+    """
+    if "trial" not in ds:
+        return []
+    found = []
+    for animal, row in enumerate(ds["trial"].to_numpy()):
+        edges = np.r_[0, np.flatnonzero(np.diff(row)) + 1, row.size]
+        found += [(animal, int(row[a]), int(a), int(b)) for a, b in itertools.pairwise(edges) if row[a] >= 0]
+    return found
 
 
 def _by_start(event: tuple[str, float, float, str]) -> tuple[float, str]:

@@ -25,7 +25,7 @@ def decay(ds: xr.Dataset) -> Figure:
         axes.axvline(x[-1], color=COLOURS[1], linewidth=0.8)
         label = "degree" if basis == "chebyshev" else "harmonic"
         axes.set(title=f"{mode}: to {label} {x[-1]}", xlabel=label, ylabel="largest coefficient")
-        _floor(axes, size)
+        _floor(axes, size.max(axis=1))
     return figure
 
 
@@ -69,14 +69,16 @@ def slices(ds: xr.Dataset) -> Figure:
             middle = len(rows[k]) // 2
             plane = np.moveaxis(np.tensordot(rows[k] if k in pair else rows[k][[middle]], plane, (1, k)), 0, k)
         planes.append(plane.reshape([len(drawn[k]) for k in pair]).T)
-    low, high = min(float(p.min()) for p in planes), max(float(p.max()) for p in planes)
+    low, high, colours = _range(planes)
     figure = Figure(figsize=(0.8 + 3.2 * len(pairs), 2.8), layout="constrained")
     panels = figure.subplots(1, len(pairs), squeeze=False)[0]
     for axes, (a, b), plane in zip(panels, pairs, planes, strict=True):
-        shown = axes.pcolormesh(drawn[a], drawn[b], plane, shading="nearest", vmin=low, vmax=high, rasterized=True)
+        look = {"vmin": low, "vmax": high, "cmap": colours, "rasterized": True}
+        shown = axes.pcolormesh(drawn[a], drawn[b], plane, shading="nearest", **look)
         axes.set(xlabel=_label(ds, modes[a]), ylabel=_label(ds, modes[b]))
     units = ds["core"].attrs.get("units", "1")
-    figure.colorbar(shown, ax=list(panels), label="value" if units == "1" else f"value [{units}]")
+    name = ds.attrs.get("quantity", "value")
+    figure.colorbar(shown, ax=list(panels), label=name if units == "1" else f"{name} [{units}]")
     return figure
 
 
@@ -92,6 +94,14 @@ def ranks(ds: xr.Dataset) -> Figure:
     axes.invert_xaxis()
     axes.legend()
     return figure
+
+
+def _range(planes: list[np.ndarray]) -> tuple[float, float, str | None]:
+    """Return limits and colours: round zero where values of both signs are about as large."""
+    low, high = min(float(p.min()) for p in planes), max(float(p.max()) for p in planes)
+    if min(-low, high) < 0.2 * max(-low, high):
+        return low, high, None
+    return -max(-low, high), max(-low, high), "RdBu_r"
 
 
 def _label(ds: xr.Dataset, mode: str) -> str:

@@ -29,7 +29,10 @@ def matrix(ds: xr.Dataset) -> Figure:
 
 
 def graph(ds: xr.Dataset) -> Figure:
-    """Return every graph in the plane: communities on a circle, neurons around them, the strongest edges drawn."""
+    """Return every graph in the plane: communities on a circle, neurons around them, the strongest edges drawn.
+
+    A neuron is the paler the fewer starts of the decomposition place it in the same community.
+    """
     figure, panels, shown = _panels(ds)
     for axes, c in zip(panels, range(shown), strict=True):
         label, weights = ds["membership"].to_numpy()[c, 0], np.triu(ds["weights"].to_numpy()[c], 1)
@@ -37,8 +40,12 @@ def graph(ds: xr.Dataset) -> Figure:
         cut = np.sort(weights.ravel())[-min(4 * label.size, weights.size)]
         for i, j in np.argwhere((weights >= cut) & (weights > 0)):
             axes.plot(*place[[i, j]].T, color="0.7", linewidth=0.4, zorder=1)
-        axes.scatter(*place.T, c=[COLOURS[k % len(COLOURS)] for k in label], s=14, zorder=2)
-        axes.set(title=f"component {c}: {label.max() + 1} communities", aspect="equal")
+        stable = ds["stability"].to_numpy()[c] if "stability" in ds else np.ones(label.size)
+        colours = [COLOURS[k % len(COLOURS)] for k in label]
+        axes.scatter(*place.T, c="w", s=14, zorder=2)  # what is seen through a pale neuron is no edge
+        axes.scatter(*place.T, c=colours, s=14, alpha=0.15 + 0.85 * stable, zorder=3)
+        title = f"component {c}: {label.max() + 1} communities"
+        axes.set(title=title + (f"\nstable {stable.mean():.2f}" if "stability" in ds else ""), aspect="equal")
         axes.set_axis_off()
     return figure
 
@@ -51,6 +58,30 @@ def connectivity(ds: xr.Dataset) -> Figure:
         drawn = axes.imshow(ds["connectivity"].to_numpy()[c, :count, :count], cmap=SEQUENTIAL)
         figure.colorbar(drawn, ax=axes, shrink=0.7)
         axes.set(title=f"component {c}", xlabel="community", ylabel="community")
+    return figure
+
+
+def distance(ds: xr.Dataset) -> Figure:
+    """Return the pair weights of every component by the distance of the two ROIs, and their running median."""
+    figure, panels, shown = _panels(ds)
+    for axes, c in zip(panels, range(shown), strict=True):
+        if "distance" not in ds:
+            axes.annotate("no positions of ROIs", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize="small")
+            axes.set_axis_off()
+            continue
+        upper = np.triu_indices(ds.sizes["neuron"], 1)
+        apart, weights = ds["distance"].to_numpy()[upper], ds["weights"].to_numpy()[c][upper]
+        known = np.isfinite(apart)
+        order = np.argsort(apart[known], kind="stable")
+        apart, weights = apart[known][order], weights[known][order]
+        axes.plot(apart, weights, ".", markersize=1.5, color="0.6", rasterized=True)
+        parts = np.array_split(np.arange(apart.size), max(1, min(12, apart.size // 8)))
+        middles = [[np.median(values[part]) for part in parts] for values in (apart, weights)]
+        axes.plot(*middles, color=COLOURS[0])
+        text = f"component {c}: r {float(ds['distance_correlation'][c]):.2f}, p {float(ds['p_distance'][c]):.2g}"
+        axes.set_title(text, fontsize="small")
+        units = ds["distance"].attrs.get("units", "1")
+        axes.set(xlabel="distance" if units == "1" else f"distance [{units}]", ylabel="weight of the pair")
     return figure
 
 
@@ -124,4 +155,5 @@ FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
     "graph": graph,
     "connectivity": connectivity,
     "courses": courses,
+    "distance": distance,
 }

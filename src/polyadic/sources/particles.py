@@ -52,6 +52,11 @@ class ParticlesConfig:
 def particles(cfg: ParticlesConfig, files: Sequence[Path]) -> xr.Dataset:
     """Read or make point charges as one Dataset of kind `particles`."""
     record = _made(cfg) if cfg.make else _read(cfg, files)
+    if record.slab and cfg.periodic:
+        raise InputError(
+            f"{files[0]}: is periodic along some axes only, found a slab or a wire; accepted are all axes or none; "
+            "the setting periodic: false takes the particles as they are, in open space"
+        )
     charge = _charges(record, cfg, files)
     net = float(charge.sum())
     progress.log(f"{len(charge):,} particles, net charge {net:.4g} e, {'periodic' if _cell(record, cfg) else 'open'}")

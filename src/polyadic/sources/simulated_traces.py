@@ -44,6 +44,9 @@ class SimulatedTracesConfig:
     burst_spikes: float = setting(3.0, "mean spikes of a member that joins a burst, at least 1")
     jitter: float = setting(0.05, "standard deviation of a member's delay in a burst, in s")
     background: float = setting(0.1, "rate of private spikes of every neuron, in Hz")
+    shared_rate: float = setting(
+        0.0, "bursts that all neurons share, members or not and whatever the state, in Hz: they look like one community"
+    )
     rise: float = setting(0.1, "rise time constant of the indicator in s, below the decay; 0: instantaneous")
     decay: float = setting(1.0, "decay time constant of the indicator in s")
     amplitude: float = setting(0.1, "peak dF/F of one spike")
@@ -62,7 +65,7 @@ class SimulatedTracesConfig:
         for name in ("duration", "sampling_rate", "epoch", "decay", "amplitude"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name):g}")
-        for name in ("rest", "burst_rate", "jitter", "background", "rise", "drift", "seed", "replicate"):
+        for name in ("rest", "burst_rate", "jitter", "background", "shared_rate", "rise", "drift", "seed", "replicate"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, found {getattr(self, name):g}")
         for name in ("coverage", "participation", "absence", "missing", "event_share"):
@@ -174,11 +177,17 @@ def _animal(
     membership, active = planted["membership"], planted["active"][:, animal]
     interval = 1 / cfg.sampling_rate
     spikes = population.spike_counts(membership, active, bursts, cfg.background, interval, _stream(cfg, 3, animal))
+    if cfg.shared_rate > 0:
+        everyone = np.zeros((1, cfg.neurons), np.int16)
+        common = population.Bursts(cfg.shared_rate, cfg.participation, cfg.burst_spikes, cfg.jitter)
+        always = np.ones((1, active.shape[1]), bool)
+        spikes += population.spike_counts(everyone, always, common, 0.0, interval, _stream(cfg, 8, animal))
     clean = cfg.amplitude * population.calcium(spikes, cfg.rise, cfg.decay, interval)
     noisy = clean + population.noise(clean, cfg.snr, _stream(cfg, 4, animal))
     slow = population.drift(clean.shape[0], clean.shape[1], _stream(cfg, 5, animal))
     noisy += cfg.drift * clean.std(axis=1, keepdims=True) * slow
-    return noisy, clean, spikes, population.expected_rate(membership, active, bursts, cfg.background)
+    rate = cfg.background + cfg.shared_rate * cfg.participation * cfg.burst_spikes
+    return noisy, clean, spikes, population.expected_rate(membership, active, bursts, rate)
 
 
 def _events(cfg: SimulatedTracesConfig, active: NDArray[np.bool_], interval: float) -> kind.Events:

@@ -81,12 +81,14 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     InputError
         If it does not read them, or a setting is missing; the message names it.
     """
-    from polyadic.sources.trace_files import formats
+    from polyadic.sources.trace_files import arrays, formats
 
     forms = [formats.of(path) for path in files]
     for path, form in zip(files, forms, strict=True):
         if form == "table":  # any CSV might be one: only a table of numbers is
             formats.read(path, TracesConfig())
+        elif form in ("matlab", "hdf5"):  # so might any file of arrays
+            arrays.check_plane(path, form)
     return {"format": forms[0]} if len(set(forms)) == 1 else {}
 
 

@@ -1,5 +1,6 @@
 """Particles to long range, judgement and grid files."""
 
+import dataclasses
 import importlib
 
 import numpy as np
@@ -23,6 +24,17 @@ def test_long_range_survives_its_dataset():
     points = ds["position"].to_numpy()[:5].T
     np.testing.assert_array_equal(again(*points), potential.long(*points))
     assert held["core"].attrs["units"] == "V"
+    assert float(held["error_estimate"]) == potential.error_estimate.value / potential.scale
+    assert held.attrs["excluded_radius"] == potential.error_estimate.excluded_radius
+    assert held["converged"] == 1
+
+
+def test_a_file_says_when_the_tolerance_was_not_reached():
+    potential = potential_of(kind.example(), PotentialSettings(tolerance=1e-6))
+    spoiled = long_range(dataclasses.replace(potential, long=1.01 * potential.long))
+    assert spoiled["converged"] == 0
+    assert "the largest error at probes is" in spoiled.attrs["message"]
+    assert float(spoiled["error_estimate"]) > 1e-6
 
 
 @pytest.mark.parametrize("make", ["cloud", "NaCl"])

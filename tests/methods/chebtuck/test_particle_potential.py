@@ -1,9 +1,13 @@
 """The potential of particles against direct sums, Madelung constants and its own symmetries."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
-from polyadic.kernels import direct_sum
+from polyadic.kernels import direct_sum, ewald_sum
+from polyadic.methods.chebtuck.model import ChebyshevTucker
 from polyadic.methods.chebtuck.particle_potential import particle_potential
 from polyadic.sources.particle_files import made
 
@@ -45,7 +49,7 @@ def test_madelung_constants(name):
     )
 
 
-@pytest.mark.parametrize("cell", [None, [8.0, 12.0, 5.6]])
+@pytest.mark.parametrize("cell", [None, [8.0, 12.0, 5.6], TRICLINIC * 8])
 def test_energy_and_forces_do_not_depend_on_the_splitting(cell):
     made_by = [particle_potential(POSITIONS, CHARGES, 1e-8, mu, cell=cell) for mu in (None, 1.0, 1.4)]
     energies = [p.energy() for p in made_by]
@@ -53,6 +57,67 @@ def test_energy_and_forces_do_not_depend_on_the_splitting(cell):
     forces = [p.forces() for p in made_by]
     np.testing.assert_allclose(forces[1], forces[0], atol=1e-6 * np.abs(forces[0]).max())
     assert np.abs(forces[0].sum(axis=0)).max() < 1e-6 * np.abs(forces[0]).max()
+
+
+def true_error(potential, radius):
+    low, high = potential.box
+    points = RNG.uniform(low, high, (3000, 3))
+    points = points[cKDTree(potential.positions).query(points)[0] > radius]
+    exact = (
+        direct_sum.potential(points, potential.positions, potential.charges)
+        if potential.cell is None
+        else ewald_sum.potential(points, potential.positions, potential.charges, potential.cell)
+    )
+    return float(np.abs(potential(points) - exact).max())
+
+
+@pytest.mark.parametrize(("cell", "mu"), [(None, None), (None, 1.2), ([8.0, 12.0, 5.6], None), (TRICLINIC * 8, None)])
+def test_the_error_estimate_is_above_the_largest_error_and_within_a_small_factor(cell, mu):
+    potential = particle_potential(POSITIONS, CHARGES, 1e-6, mu, cell=cell)
+    found = potential.error_estimate
+    true = true_error(potential, found.excluded_radius)
+    assert true <= found.value <= 10 * true
+    assert found.residual <= found.value
+    assert found.residual <= 1e-6 * potential.scale
+
+
+def test_the_error_estimate_tells_of_a_long_range_that_is_wrong():
+    """A thousandth too much everywhere, and a bump near one corner that the fit of the potential knows nothing of."""
+    right = particle_potential(POSITIONS, CHARGES, 1e-6)
+    large = dataclasses.replace(right, long=1.001 * right.long)
+    assert large.error_estimate.residual > 1e-4 * right.scale
+    low, high = right.box
+    narrow = [np.exp(-((np.linspace(a, b, 200) - a) ** 2) / 2) for a, b in zip(low, high, strict=True)]
+    grid = [np.linspace(a, b, 200) for a, b in zip(low, high, strict=True)]
+    bump = ChebyshevTucker.from_cp([1e-3], [g[:, None] for g in narrow], grid, domain=right.long.domain)
+    bumped = dataclasses.replace(right, long=right.long + bump)
+    assert bumped.error_estimate.value > 0.9e-3
+
+
+def test_a_plain_ewald_sum_agrees_at_points_inside_and_outside_of_a_charged_skew_cell():
+    potential = particle_potential(POSITIONS, CHARGES, 1e-10, cell=TRICLINIC * 8)
+    points = RNG.uniform(-20, 20, (30, 3))
+    expected = ewald_sum.potential(points, POSITIONS, CHARGES, TRICLINIC * 8)
+    np.testing.assert_allclose(potential(points), expected, atol=1e-10 * potential.scale)
+
+
+def test_near_the_faces_of_the_box_the_error_is_no_larger():
+    """The window functions that evaluate at points have no grid beyond the faces but their margin."""
+    potential = particle_potential(POSITIONS, CHARGES, 1e-8, 1.2)
+    low, high = potential.box
+    points = RNG.uniform(low, high, (600, 3))
+    points[:, 0] = low[0] + RNG.uniform(0, 0.05, 600)
+    np.testing.assert_allclose(
+        potential(points), plain_sum(points, POSITIONS, CHARGES), atol=1e-8 * potential.scale, rtol=0
+    )
+
+
+def test_degrees_end_where_the_coefficients_are_small():
+    expansion = particle_potential(POSITIONS, CHARGES, 1e-6).long.expansion
+    for mode, basis in enumerate(expansion.coefficients):
+        unfolded = np.moveaxis(expansion.core, mode, 0).reshape(basis.shape[1], -1)
+        size = np.linalg.norm(basis @ unfolded, axis=1)
+        assert 1e-10 < size[-4:].max() / size.max() < 1e-6
 
 
 def test_energy_and_forces_are_those_of_the_direct_sum():

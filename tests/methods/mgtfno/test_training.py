@@ -13,8 +13,9 @@ import xarray as xr
 from polyadic.core import config as configs
 from polyadic.core import io
 from polyadic.core.errors import InputError
+from polyadic.kernels.field_errors import relative_h1
 from polyadic.kinds import fields, operator
-from polyadic.methods.mgtfno import network, training
+from polyadic.methods.mgtfno import network, training, workers
 from polyadic.methods.mgtfno.baselines import BaselinesConfig, baselines
 from polyadic.methods.mgtfno.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.mgtfno.predict import PredictConfig, predict
@@ -154,12 +155,15 @@ def test_patches_are_trained_and_stitched(divided):
     model = network.from_tree(tree)
     assert network.predicted(model, fields.array(divided, "input")[:3]).shape == (3, 1, 12, 12)
     assert operator.architecture(tree)["levels"] == 1
+    assert any(name.startswith("coarse.") for name in weights(tree))
+    plain = train(configured(levels=1, padding=0.25, epochs=1, rank=0.5, coarse=False), fields=divided)
+    assert plain.attrs["parameter_count"] < tree.attrs["parameter_count"]
 
 
 def test_two_resolutions_share_a_training_and_never_a_batch(divided):
     finer = split(SplitConfig(), fields=diffused(10, 24, seed=5))
     module = GridDataModule([divided, finer], 4, seed=0)
-    shapes = [inputs.shape for inputs, _ in module.train_dataloader()]
+    shapes = [inputs.shape for inputs, _, _ in module.train_dataloader()]
     assert {shape[2] for shape in shapes} == {12, 24}
     assert sum(shape[0] for shape in shapes) == int((divided["split"] == 0).sum() + (finer["split"] == 0).sum())
     tree = train(configured(epochs=1), fields=divided, fine=finer)
@@ -184,7 +188,7 @@ def test_samples_beyond_memory_are_read_batch_by_batch(divided, monkeypatch):
     monkeypatch.setattr("polyadic.methods.mgtfno.samples.IN_MEMORY", 0)
     read = GridSet([divided.chunk(sample=3)])
     for batch in (Batch(0, (7, 2, 30)), Batch(0, (1, 0), transposed=True)):
-        for a, b in zip(held[batch], read[batch], strict=True):
+        for a, b in zip(held[batch][:2], read[batch][:2], strict=True):
             assert torch.equal(a, b)
 
 
@@ -198,3 +202,116 @@ def test_fields_that_do_not_fit_are_refused(divided, trained):
         train(configured(), fields=divided, fine=split(SplitConfig(), fields=other))
     with pytest.raises(InputError, match="there are 3 samples, accepted are at least 4"):
         split(SplitConfig(), fields=diffused(3))
+
+
+def test_samples_of_one_run_are_never_divided():
+    ds = diffused(40).assign_coords(run=("sample", np.arange(40) // 4, {"units": "1", "long_name": "run"}))
+    flags = split(SplitConfig(test=0.3, validation=0.3), fields=ds)["split"].to_numpy().reshape(10, 4)
+    assert (flags == flags[:, :1]).all()
+    assert sorted(np.unique(flags[:, 0])) == [0, 1, 2]
+    with pytest.raises(InputError, match="there are 3 runs, accepted are at least 4"):
+        split(SplitConfig(), fields=ds.isel(sample=slice(0, 12)))
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "dirichlet"])
+def test_patches_in_sequence_give_the_gradient_of_the_stitched_loss(boundary):
+    """The dense twin: all patches in one batch, one graph, the loss of the stitched field."""
+    torch.manual_seed(0)
+    given = network.geometry(diffused(2, 16, boundary=boundary))
+    form = {"modes": [6, 6], "width": 6, "layers": 2, "factorisation": "tucker", "rank": 0.5, "joint": True}
+    model = network.Operator({**given, **form, "form": "tfno", "levels": 2, "padding": 0.125}).double()
+    x, y = torch.randn(2, 3, 1, 16, 16, dtype=torch.float64).unbind()
+    h1 = [given["boundary"], given["grid"], given["lengths"]]
+    losses, gradients = [], []
+    for way in ("in sequence", "at once"):
+        if way == "in sequence":
+            stitched = model(x)
+        else:
+            grid = model.multi_grid((16, 16))
+            places = [model.positions((16, 16), grid.origin(c, (16, 16)), (8, 8)) for c in grid.corners(2)]
+            everywhere = torch.cat([place.expand(3, -1, -1, -1) for place in places])
+            stitched = grid.stitch(model.network(grid.split(x), everywhere))
+        model.zero_grad()
+        loss = relative_h1(stitched, y, *h1).mean()
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-12, atol=0)
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_patch_knows_where_it_lies_in_the_domain():
+    model = network.Operator(
+        {**network.geometry(diffused(2, 8, boundary="dirichlet")), "form": "unet", "width": 2, "depth": 1, "levels": 0}
+    )
+    places = model.positions((8, 8), (-1, 6), (2, 3))[0]
+    torch.testing.assert_close(places[0, :, 0], torch.tensor([-1 / 8, 0.0], dtype=torch.float64))
+    torch.testing.assert_close(places[1, 0], torch.tensor([6 / 8, 7 / 8, 1.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("boundary", "levels", "coarse"), [("periodic", 2, True), ("dirichlet", 2, False), ("dirichlet", 0, False)]
+)
+def test_a_large_field_is_predicted_block_by_block_as_it_is_at_once(boundary, levels, coarse, monkeypatch, tmp_path):
+    ds = split(SplitConfig(), fields=diffused(8, 16, boundary=boundary))
+    tree = train(configured(levels=levels, coarse=coarse, padding=0.125, epochs=1, rank=0.5), fields=ds)
+    whole = predict(PredictConfig(), fields=ds, operator=tree)
+    monkeypatch.setattr("polyadic.methods.mgtfno.predict.LARGE", 16 * 16)
+    lazy = predict(PredictConfig(), fields=ds, operator=tree)
+    parts = (16 // 2**levels,) * 2**levels
+    assert lazy["answer_by_mgtfno"].chunks == ((1, 1), parts, parts)
+    io.write(lazy, tmp_path / "predicted.nc")
+    with io.read(tmp_path / "predicted.nc") as back:
+        np.testing.assert_allclose(back["answer_by_mgtfno"], whole["answer_by_mgtfno"], rtol=0, atol=2e-6)
+
+
+def test_two_processes_have_the_loss_of_one():
+    """A batch of 4, a last one of 3 that has no equal halves, and a validation set of the same kind."""
+    ds = split(SplitConfig(test=0.1), fields=diffused(34))
+    alone, together = (train(configured(epochs=2, batch=4, processes=n), fields=ds) for n in (1, 2))
+    for name in ("train_loss", "validation_loss"):
+        np.testing.assert_allclose(together[name], alone[name], rtol=1e-6)
+    one, two = weights(alone), weights(together)
+    assert max(float(np.abs(one[name] - two[name]).max()) for name in one) < 1e-5
+
+
+def test_processes_divide_a_batch_or_repeat_it_and_lose_no_sample():
+    parts = [list(Order([10, 7], 4, seed=1, place=(rank, 2))) for rank in (0, 1)]
+    whole = list(Order([10, 7], 4, seed=1))
+    for one, two, batch in zip(*parts, whole, strict=True):
+        if len(batch.samples) % 2:
+            assert one.samples == two.samples == batch.samples
+        else:
+            assert sorted(one.samples + two.samples) == sorted(batch.samples)
+        assert one.whole == two.whole == len(batch.samples)
+    with pytest.raises(InputError, match="batch must be a multiple of processes, found 3 and 2"):
+        configured(batch=3, processes=2)
+
+
+def test_a_process_that_ends_early_is_told_and_not_waited_for(divided, monkeypatch):
+    def process(job, rank, shared):
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+    monkeypatch.setattr(workers, "_process", process)
+    with pytest.raises(InputError, match=r"a process of the training has ended early \(exit codes \[3\]\)"):
+        train(configured(epochs=1, processes=2), fields=divided)
+
+
+def test_the_number_of_processes_that_others_have_started_must_be_the_one_of_the_settings(monkeypatch):
+    assert workers.place(2) == (0, 2, 1, False)
+    for name, value in (("SLURM_PROCID", "3"), ("SLURM_NTASKS", "4"), ("SLURM_NNODES", "2")):
+        monkeypatch.setenv(name, value)
+    assert workers.place(4) == (3, 4, 2, True)
+    assert workers.place(1) == (0, 1, 1, False)  # a job of one process inside an allocation
+    with pytest.raises(InputError, match="setting processes is 2, but 4 processes were started"):
+        workers.place(2)
+
+
+def test_normalisation_of_large_files_is_that_of_small_ones(divided, monkeypatch):
+    small = network.normalisation(divided)
+    monkeypatch.setattr(network, "IN_MEMORY", 20_000)
+    large = network.normalisation(divided)
+    np.testing.assert_allclose(large, small, rtol=1e-12, atol=1e-15)
+    values = fields.array(divided, "input").astype(np.float64)
+    np.testing.assert_allclose(large[0], [[values.mean()], [values.std()]], rtol=1e-6, atol=1e-9)

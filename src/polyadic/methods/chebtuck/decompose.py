@@ -60,8 +60,9 @@ def decompose(cfg: DecomposeConfig, data: xr.Dataset) -> xr.Dataset:
     ranks = tuple(found.sizes[f"rank_{mode}"] for mode in output.modes(found))
     degrees = tuple(found.sizes[f"degree_{mode}"] - 1 for mode in output.modes(found))
     progress.log(f"ranks {ranks}, degrees {degrees}, {int(found['evaluations'])} evaluations")
+    scale = found["scale"]
     progress.log(
-        f"error estimate {float(found['error_estimate']):.1e} of the largest value {float(found['scale']):.3g}"
+        f"error estimate {float(found['error_estimate']):.1e} of {float(scale):.3g}, {scale.attrs['long_name']}"
     )
     if not found["converged"]:
         progress.warn(f"not converged: {found.attrs['message']}")

@@ -66,16 +66,32 @@ def potential_of(particles: xr.Dataset, settings: PotentialSettings) -> Particle
 
 
 def long_range(potential: ParticlePotential) -> xr.Dataset:
-    """Return the long range as a Dataset of kind `chebyshev_tucker`; the splitting is in its attributes."""
+    """Return the long range as a Dataset of kind `chebyshev_tucker`.
+
+    The splitting is in its attributes, and the radius (Angstrom) round particles that the error estimate leaves out.
+    """
     fractional = potential.cell is not None and potential.long.domain == ((0.0, 1.0),) * 3
-    ds = potential.long.to_dataset(potential.unit, ["1" if fractional else "angstrom"] * 3)
-    split = potential.splitting
+    found, split = potential.error_estimate, potential.splitting
+    reached = found.residual <= potential.tolerance * potential.scale
+    known = dataclasses.replace(
+        potential.long,
+        error_estimate=found.value / potential.scale,
+        evaluations=found.probes,
+        converged=reached,
+        message="" if reached else f"the largest error at probes is {found.residual / potential.scale:.1e}",
+    )
+    ds = known.to_dataset(potential.unit, ["1" if fractional else "angstrom"] * 3)
+    ds["error_estimate"].attrs["long_name"] = "estimated largest error of long and short range relative to scale"
+    ds["scale"].attrs["long_name"] = "root mean square of the potential away from the particles"
+    ds["evaluations"].attrs["long_name"] = "points of exact summation behind the error estimate"
     ds.attrs |= {
         "splitting": json.dumps(dataclasses.asdict(split)),
         "unit_factor": potential.factor,
         "tolerance": potential.tolerance,
         "coordinates": "fractional" if fractional else "cartesian",
+        "quantity": "long range of the potential",
         "net_charge": potential.net_charge,
+        "excluded_radius": found.excluded_radius,
         "comment": "long range of the potential; the short range is summed over particles nearer than the cutoff",
     }
     return ds

@@ -7,17 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import direct_sum, long_range_free, long_range_periodic, neighbour_sum, potential_units
-from polyadic.kernels.cells import Cells, cells
+from polyadic.kernels import (
+    chebyshev,
+    direct_sum,
+    long_range_free,
+    long_range_periodic,
+    neighbour_spread,
+    neighbour_sum,
+    potential_units,
+)
+from polyadic.kernels.cells import Cells
 from polyadic.kernels.coulomb_splitting import Splitting
-from polyadic.kernels.splitting_choice import Charges, choose
-from polyadic.kernels.tucker_expansion import Expansion
+from polyadic.kernels.potential_error import ErrorEstimate, estimate
+from polyadic.kernels.splitting_choice import choose
+from polyadic.kernels.tucker_expansion import from_reference
 from polyadic.kernels.tucker_reader import Reader, reader
 from polyadic.methods.chebtuck.model import ChebyshevTucker
+from polyadic.methods.chebtuck.particle_long_range import long_range, summary
+from polyadic.methods.chebtuck.particle_system import is_diagonal, particle_system
 
 Array = NDArray[np.float64]
-
-_PROBES = 48
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +50,8 @@ class ParticlePotential:
         Lattice vectors as rows, or None.
     unit, factor
         The unit of the potential, and what takes charge/length to it, the relative permittivity included.
+    error_estimate
+        Estimate of the largest error outside a radius round every particle, and that radius.
     scale
         Root mean square of the potential at probe points; of a cell, the root mean square charge over the mean spacing.
         Tolerances are relative to it. In the potential's unit.
@@ -91,20 +102,22 @@ class ParticlePotential:
 
     def _evaluate(self, points: Array, *, gradient: bool, own: bool) -> tuple[Array, Array]:
         """Return potential and gradient at points of the region, in the potential's unit."""
+        if len(points) == 0:
+            return np.empty(0), np.empty((0, 3))
         particles, charges = self._neighbours
-        if self.cell is None:
-            values, slopes = self._reader(points, gradient)
-            near = points
-        else:
+        if self.cell is not None:
             fractional = points @ np.linalg.inv(self.cell)
             fractional -= np.floor(fractional)
-            values, slopes = self._reader(fractional, gradient)
+            points = fractional @ self.cell
+        held = neighbour_sum.targets(points, particles, self.splitting, gradient=gradient)
+        where = held.points if self.cell is None else np.ascontiguousarray(fractional[held.order].T)
+        values, slopes = self._reader(where, gradient)
+        if self.cell is not None:
             slopes = slopes @ np.linalg.inv(self.cell).T
-            near = fractional @ self.cell
-        short, short_slopes = neighbour_sum.at_points(
-            near, particles, charges, self.splitting, gradient=gradient, own=own
-        )
-        return values + self.factor * short, slopes + self.factor * short_slopes
+        short = neighbour_sum.at_cells(held, particles, charges, self.splitting, gradient=gradient, own=own)
+        values += self.factor * short[0]
+        slopes += self.factor * short[1]
+        return neighbour_sum.unsorted(held, values), neighbour_sum.unsorted(held, slopes) if gradient else slopes
 
     @functools.cached_property
     def _neighbours(self) -> tuple[Cells, Array]:
@@ -113,7 +126,7 @@ class ParticlePotential:
             fractional = positions @ np.linalg.inv(self.cell)
             fractional = fractional - np.floor(fractional)
             positions, charges = long_range_periodic.images(fractional, charges, self.cell, self.splitting.cutoff)
-        held = cells(positions, self.splitting.cutoff / 2)
+        held = neighbour_sum.sources(positions, self.splitting.cutoff)
         return held, charges[held.order]
 
     @functools.cached_property
@@ -125,10 +138,13 @@ class ParticlePotential:
         else:
             low, high = np.zeros(3), np.ones(3)
             step = 1.0 / (4.0 * (long_range_periodic.harmonics(self.cell, self.splitting.band) + 1))
-        tolerance = max(self.tolerance / 10, 1e-14)
         expansion, factors = self.long.expansion, []
+        # The window's error is relative to the long range, which in a crowd or with a net charge exceeds the scale.
+        excess = max(float(np.linalg.norm(expansion.core)) / (3 * self.scale), 1.0) if self.scale > 0 else 1.0
+        tolerance = max(self.tolerance / (10 * excess), 1e-14)
         for d in range(3):
-            x = np.linspace(low[d], high[d], 3 * int((high[d] - low[d]) / step[d]) + 9)
+            count = 5 * int((high[d] - low[d]) / step[d]) + 15
+            x = from_reference(chebyshev.points(count), (float(low[d]), float(high[d])))  # dense at the ends
             ends = expansion.domain[d]
             t = x if self.cell is None else ends[0] + x * (ends[1] - ends[0])
             factors.append((x, expansion.factor(d, t)))
@@ -145,16 +161,16 @@ class ParticlePotential:
             mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
             return self(mesh)
         particles, charges = self._neighbours
-        out = self.long.on_grid(*axes)
+        expansion = self.long.expansion
+        out = long_range_free.product(expansion.core, [expansion.factor(d, a) for d, a in enumerate(axes)])
         step = np.array([a[1] - a[0] for a in axes])
         origin = np.array([a[0] for a in axes])
-        out = np.ascontiguousarray(out)
-        neighbour_sum.add_to_grid(out, origin, step, particles, self.factor * charges, self.splitting)
+        neighbour_spread.add_to_grid(out, origin, step, particles, self.factor * charges, self.splitting)
         return out
 
     def _fast(self, axes: list[Array]) -> bool:
         ends = self.box if self.cell is None else (np.zeros(3), np.diagonal(self.cell))
-        if self.cell is not None and not _is_diagonal(self.cell):
+        if self.cell is not None and not is_diagonal(self.cell):
             return False
         for d, a in enumerate(axes):
             if a.size < 2 or a[0] < ends[0][d] or a[-1] > ends[1][d] or a[1] <= a[0]:
@@ -188,7 +204,16 @@ class ParticlePotential:
         return -self.charges[:, None] * slopes
 
     @functools.cached_property
+    def error_estimate(self) -> ErrorEstimate:
+        """Estimate of the largest error, made when first asked for: see `polyadic.kernels.potential_error`."""
+        box = (self.box[0], np.diag(self.box[1] - self.box[0])) if self.cell is None else (np.zeros(3), self.cell)
+        particles = (self.positions, self.charges * self.factor)
+        return estimate(self, particles, box, self.splitting, periodic=self.cell is not None)
+
+    @functools.cached_property
     def _coincident(self) -> tuple[int, int] | None:
+        if np.unique(self.positions[:, 0]).size == len(self.positions):  # as with measured positions: no need to sort
+            return None
         order = np.lexsort(self.positions.T)
         same = np.flatnonzero(np.all(np.diff(self.positions[order], axis=0) == 0, axis=1))
         return (int(order[same[0]]), int(order[same[0] + 1])) if same.size else None
@@ -217,26 +242,16 @@ def particle_potential(
 
     Parameters
     ----------
-    positions
-        Shape (n, 3), in Angstrom (any length with ``unit="e/A"``).
-    charges
-        Shape (n,), in e.
+    positions, charges
+        Shapes (n, 3), in Angstrom (any length with ``unit="e/A"``), and (n,), in e.
     tolerance
-        Error of the potential relative to its root mean square over the region (`ParticlePotential.scale`), in
-        [1e-12, 1e-1].
+        Error relative to the root mean square of the potential (`ParticlePotential.scale`), in [1e-12, 1e-1].
     splitting
-        None: chosen by cost. A number: mu in 1/length, long range erf(mu r)/r. Or a splitting from
-        `polyadic.kernels.coulomb_splitting`.
-    cell
+        None: chosen by cost. A number: mu in 1/length, long range erf(mu r)/r. Or a `coulomb_splitting.Splitting`.
+    cell, pbc
         Lattice vectors as rows (3, 3), or three edge lengths: a periodic cell; None: free space.
-    pbc
-        None: periodic exactly where there is a cell; or true, false, for all axes alike.
-    unit
-        ``"e/A"``, ``"V"``, ``"kcal/mol/e"`` or ``"kT/e"``.
-    relative_permittivity
-        Of the uniform dielectric that surrounds the charges. This is no Poisson-Boltzmann: no solvent, no boundary.
-    temperature
-        In K, for ``"kT/e"``.
+    unit, relative_permittivity, temperature
+        ``"e/A"``, ``"V"``, ``"kcal/mol/e"`` or ``"kT/e"`` at a temperature in K. No Poisson-Boltzmann, no boundary.
     box
         Lowest and highest corner of the region to represent in free space; default: all particles and 5 % more.
     points
@@ -245,8 +260,7 @@ def particle_potential(
     Raises
     ------
     ValueError
-        For arrays of a wrong shape, values that are not finite, a singular cell, or a cell that is periodic along some
-        axes only.
+        For wrong shapes, values that are not finite, a singular cell, or one that is periodic along some axes only.
 
     Notes
     -----
@@ -259,109 +273,20 @@ def particle_potential(
     >>> round(-salt.energy() * 3**0.5 / 2, 7)
     1.7626748
     """
-    x, q = _checked(positions, charges)
-    lattice = _lattice(cell, pbc)
+    system = particle_system(positions, charges, cell, pbc, box)
+    factor = potential_units.factor(unit, temperature) / _permittivity(relative_permittivity)
     if not 1e-12 <= tolerance <= 0.1:
         raise ValueError(f"tolerance must lie in [1e-12, 0.1], found {tolerance!r}")
-    if not (np.isfinite(relative_permittivity) and relative_permittivity > 0):
-        raise ValueError(f"relative_permittivity must be positive, found {relative_permittivity!r}")
-    factor = potential_units.factor(unit, temperature) / relative_permittivity
-    if lattice is not None and box is not None:
-        raise ValueError("box is of free space only: the region of a periodic potential is its cell")
-    if lattice is None:
-        region = _region(x, box)
-    else:
-        fractional = x @ np.linalg.inv(lattice)
-        x = (fractional - np.floor(fractional)) @ lattice
-        region = (lattice.min(axis=0), lattice.max(axis=0))
-    system = _system(x, q, region, lattice)
-    split = choose(system, tolerance, len(q) if points is None else points, splitting)
-    if lattice is None:
-        expansion = _free(x, q, region, (split, system, tolerance))
-    else:
-        expansion = _periodic(x, q, lattice, (split, system, tolerance))
-    long = ChebyshevTucker(expansion.scaled(factor), scale=system.scale * factor, names=("x", "y", "z"))
-    return ParticlePotential(long, split, x, q, region, lattice, unit, factor, system.scale * factor, tolerance)
+    numbers = summary(system)
+    split = choose(numbers, tolerance, numbers.count if points is None else points, splitting)
+    expansion = long_range(system, split, numbers, tolerance).scaled(factor)
+    scale = numbers.scale * factor
+    long = ChebyshevTucker(expansion, scale=scale, names=("x", "y", "z"))
+    held = (system.positions, system.charges, system.box, system.cell)
+    return ParticlePotential(long, split, *held, unit, factor, scale, tolerance)
 
 
-def _checked(positions: ArrayLike, charges: ArrayLike) -> tuple[Array, Array]:
-    x, q = np.array(positions, np.float64), np.array(charges, np.float64)
-    if x.ndim != 2 or x.shape[1] != 3 or len(x) == 0:
-        raise ValueError(f"positions must have shape (n, 3) with n >= 1, found {x.shape}")
-    if q.shape != (len(x),):
-        raise ValueError(f"charges must have shape ({len(x)},), one a position, found {q.shape}")
-    for name, values in (("positions", x), ("charges", q)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite, found {int((~np.isfinite(values)).sum())} values that are not")
-    return x, q
-
-
-def _lattice(cell: ArrayLike | None, pbc: Any) -> Array | None:
-    periodic = [cell is not None] if pbc is None else [bool(p) for p in np.atleast_1d(pbc)]
-    if len(set(periodic)) > 1:
-        raise ValueError(f"pbc must be true or false along all axes alike, found {periodic}; slabs are not supported")
-    if not periodic[0]:
-        return None
-    if cell is None:
-        raise ValueError("cell is missing: pbc is true, give the lattice vectors")
-    lattice = np.asarray(cell, np.float64)
-    lattice = np.diag(lattice) if lattice.shape == (3,) else lattice
-    if lattice.shape != (3, 3) or not np.isfinite(lattice).all() or abs(np.linalg.det(lattice)) < 1e-300:
-        raise ValueError(f"cell must be three lengths or three independent lattice vectors as rows, found {cell!r}")
-    return lattice
-
-
-def _is_diagonal(cell: Array) -> bool:
-    return bool((cell == np.diag(np.diagonal(cell))).all() and (np.diagonal(cell) > 0).all())
-
-
-def _region(x: Array, box: tuple[ArrayLike, ArrayLike] | None) -> tuple[Array, Array]:
-    low, high = x.min(axis=0), x.max(axis=0)
-    if box is None:
-        span = float((high - low).max()) or 1.0
-        return low - 0.025 * span, high + 0.025 * span
-    wanted = [np.asarray(corner, np.float64) for corner in box]
-    if wanted[0].shape != (3,) or wanted[1].shape != (3,) or not (wanted[0] < wanted[1]).all():
-        raise ValueError(f"box must be two corners of three numbers, the lower one first, found {box!r}")
-    return np.minimum(low, wanted[0]), np.maximum(high, wanted[1])
-
-
-def _system(x: Array, q: Array, region: tuple[Array, Array], cell: Array | None) -> Charges:
-    """Return the particles in a few numbers; the scale is a root mean square over probes that keep off the charges."""
-    charge = max(float(np.sqrt(np.mean(q * q))), 1e-300)
-    if cell is not None:
-        volume = abs(float(np.linalg.det(cell)))
-        spacing = (volume / len(q)) ** (1 / 3)
-        return Charges(len(q), charge, np.linalg.norm(cell, axis=1), volume, charge / spacing, True)
-    lengths = region[1] - region[0]
-    volume = float(np.prod(lengths))
-    spacing = (volume / len(q)) ** (1 / 3)
-    probes = region[0] + np.random.default_rng(0).random((_PROBES, 3)) * lengths
-    values = np.sort(np.abs(direct_sum.potential(probes, x, q)))[: _PROBES * 3 // 4]  # without those near a charge
-    scale = max(float(np.sqrt(np.mean(values**2))), 1e-3 * charge / spacing)
-    return Charges(len(q), charge, lengths, volume, scale, False)
-
-
-def _free(x: Array, q: Array, region: tuple[Array, Array], how: tuple[Splitting, Charges, float]) -> Expansion:
-    split, system, tolerance = how
-    held = cells(x, max(split.cutoff / 2, float(system.lengths.max()) / 60))
-    kernel = min(system.kernel_tolerance(split.cutoff, tolerance), tolerance)
-    limits = (kernel, tolerance * system.scale / 3)
-    core, coefficients = long_range_free.build(held.points, q[held.order], region, split, limits)
-    domain = tuple((float(a), float(b)) for a, b in zip(*region, strict=True))
-    return Expansion(core, tuple(coefficients), domain, ("chebyshev",) * 3).compressed(limits[1])
-
-
-def _periodic(x: Array, q: Array, cell: Array, how: tuple[Splitting, Charges, float]) -> Expansion:
-    split, system, tolerance = how
-    fractional = x @ np.linalg.inv(cell)
-    fractional -= np.floor(fractional)
-    fractional[fractional >= 1.0] = 0.0
-    held = cells(fractional, 1 / 60)
-    kernel = min(system.kernel_tolerance(split.cutoff, tolerance), tolerance)
-    tensor = long_range_periodic.build(held.points, q[held.order], cell, split, kernel)
-    tensor[0, 0, 0] = -q.sum() * split.background / system.volume
-    eye = tuple(np.eye(n) for n in tensor.shape)
-    ends = np.diagonal(cell) if _is_diagonal(cell) else np.ones(3)
-    domain = tuple((0.0, float(end)) for end in ends)
-    return Expansion(tensor, eye, domain, ("fourier",) * 3).compressed(tolerance * system.scale / 3)
+def _permittivity(value: float) -> float:
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"relative_permittivity must be positive, found {value!r}")
+    return value

@@ -19,6 +19,7 @@ METHOD = Card(
         "figures/matrix.svg",
         "figures/graph.svg",
         "figures/connectivity.svg",
+        "figures/distance.svg",
     ),
     exports=("nonnegative_cp", "dynamic_affinity_cp", "CP", "communities", "Communities"),
     reads="traces",

@@ -9,7 +9,7 @@ from polyadic.core.errors import nearest
 from polyadic.core.parallel import one_thread_each, ordered_map
 from polyadic.kernels import nonnegative_cp as dense
 from polyadic.kernels.affinity import KERNELS
-from polyadic.kernels.dynamic_affinity import affinity_rows, decompose
+from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, starting_points
 from polyadic.methods.connectome.community_api import Communities as Communities
 from polyadic.methods.connectome.community_api import communities as communities
 
@@ -45,6 +45,7 @@ def dynamic_affinity_cp(
     kernel: str = "rises",
     smoothing: float | Literal["auto"] = "auto",
     alignment: Literal["shared", "per_animal"] = "shared",
+    background: bool = True,
     starts: int = 8,
     seed: int = 0,
     tolerance: float = 1e-4,
@@ -72,6 +73,9 @@ def dynamic_affinity_cp(
     alignment
         ``"shared"``: one time course for all animals, which needs a common clock; ``"per_animal"``: one each, then the
         time factor is ``(animal, time, rank)``.
+    background
+        Whether the mean over the pairs of an animal is taken from every moment, less than nothing made 0: bursts of the
+        whole population then are no component.
     starts, seed
         Random starts, which share every pass; the best is returned with its stability over them.
     tolerance, max_iterations
@@ -100,30 +104,62 @@ def dynamic_affinity_cp(
     >>> [factor.shape for factor in cp.factors], cp.frames[:3]
     ([(40, 2), (2, 2), (10, 2)], array([ 2,  7, 12]))
     """
-    values = np.asarray(traces, float)
-    seconds = max(1.5, 3 / sampling_rate) if smoothing == "auto" else float(smoothing)
-    _check(values, rank, sampling_rate, kernel, seconds)
-    if alignment not in ("shared", "per_animal"):
-        raise ValueError(f"alignment must be 'shared' or 'per_animal', found {alignment!r}")
     with one_thread_each():
-        rows = affinity_rows(
-            values, sampling_rate, kernel=kernel, smoothing=seconds, per_animal=alignment == "per_animal"
+        rows = prepared(
+            traces, sampling_rate, kernel=kernel, smoothing=smoothing, alignment=alignment, background=background
         )
+        _check(rank=rank)
         models = decompose(
-            rows, rank, starts=starts, seed=seed, tolerance=tolerance, max_iterations=max_iterations, mapper=ordered_map
+            rows,
+            starting_points(rows, rank, starts, seed),
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            mapper=ordered_map,
         )
     return CP(*models[0])
 
 
-def _check(values: np.ndarray, rank: int, sampling_rate: float, kernel: str, smoothing: float) -> None:
+def prepared(
+    traces: ArrayLike,
+    sampling_rate: float,
+    *,
+    kernel: str,
+    smoothing: float | Literal["auto"] = "auto",
+    alignment: str = "shared",
+    background: bool = True,
+) -> AffinityRows:
+    """Return the affinities of traces as rows to be made, its arguments as in `dynamic_affinity_cp`, checked.
+
+    Examples
+    --------
+    >>> prepared(np.random.default_rng(0).random((2, 5, 200)), 10.0, kernel="rises").shape
+    (40, 2, 10)
+    """
+    values = np.asarray(traces, float)
+    _check(sampling_rate=sampling_rate)
+    seconds = max(1.5, 3 / sampling_rate) if smoothing == "auto" else float(smoothing)
+    _check_traces(values, sampling_rate, kernel, seconds)
+    if alignment not in ("shared", "per_animal"):
+        raise ValueError(f"alignment must be 'shared' or 'per_animal', found {alignment!r}")
+    per_animal = alignment == "per_animal"
+    return affinity_rows(
+        values, sampling_rate, kernel=kernel, smoothing=seconds, per_animal=per_animal, background=background
+    )
+
+
+def _check(**positive: float) -> None:
+    for name, value in positive.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, found {value}")
+
+
+def _check_traces(values: np.ndarray, sampling_rate: float, kernel: str, smoothing: float) -> None:
     if values.ndim != 3 or values.shape[1] < 2 or values.shape[2] < 8:
         raise ValueError(
             f"traces must be (animal, neuron, time) with 2 neurons and 8 frames or more, found {values.shape}"
         )
     if kernel not in KERNELS:
         raise ValueError(f"kernel: there is none named {kernel!r}; {nearest(kernel, KERNELS)}")
-    for name, value in (("rank", rank), ("sampling_rate", sampling_rate), ("smoothing", smoothing)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, found {value}")
+    _check(smoothing=smoothing)
     if smoothing * sampling_rate / 3 >= values.shape[2]:
         raise ValueError(f"smoothing of {smoothing} s is too long for {values.shape[2] / sampling_rate} s of traces")

@@ -23,9 +23,12 @@ class CommunitiesConfig:
 
     model: Literal["auto", "blocks", "mixing", "louvain", "leiden"] = setting("auto", "model of the graphs")
     starts: int = setting(3, "number of starts; their agreement is the probability of a membership")
-    threshold: float = setting(
-        0.15, "pair weights up to this share of the component's largest are absent edges: chance affinity; in [0, 1)"
+    edges: Literal["otsu", "share"] = setting(
+        "otsu",
+        "which pair weights are edges, not chance affinity. otsu: those above the threshold that splits the component's"
+        " weights best in two; share: those above a share of its largest",
     )
+    threshold: float = setting(0.0, "the share of the largest weight up to which a pair is no edge; in [0, 1)")
     window: float = setting(
         0.0, "time from the start of an event that counts in s; 0: the median length of such events, at least 3 s"
     )
@@ -56,10 +59,10 @@ def communities(
     """Find the communities of every component's graph of neurons, and when, where and with what it is active."""
     import numpy as np
 
-    from polyadic.methods.connectome.community_api import communities as find
+    from polyadic.methods.connectome.community_api import apart as find
 
-    graphs = pair_graphs(factors)
-    graphs = np.where(graphs > cfg.threshold * graphs.max(axis=(1, 2), keepdims=True), graphs, 0.0)
+    graphs = without_chance(pair_graphs(factors), cfg)
+    check_animals(factors, traces)
     best, agreement = [], []
     for number, weights in enumerate(progress.track(graphs, len(graphs))):
         found = [find(weights, cfg.model, cfg.seed + start) for start in range(cfg.starts)]
@@ -67,23 +70,94 @@ def communities(
         best.append(chosen)
         agreement.append(np.mean([agree(chosen.membership, f.membership) for f in found], axis=0))
         progress.log(f"component {number}: {chosen.membership.max() + 1} communities, {chosen.model}")
+    stable = over_starts(factors, cfg, [f.membership for f in best])
     depth = max(f.levels.shape[0] for f in best)
     levels = np.stack([np.pad(f.levels, ((0, depth - f.levels.shape[0]), (0, 0)), mode="edge") for f in best])
     lengths = [[f.description_length for f in best], [f.one_block for f in best]]
     out = kind.dataset(levels, np.stack(agreement), graphs, lengths=lengths, models=[f.model for f in best])
+    if stable is not None:
+        label = {"units": "1", "long_name": "share of the starts of the decomposition whose communities agree"}
+        out["stability"] = (("component", "neuron"), stable, label)
+        progress.log(f"memberships over starts: {', '.join(f'{row.mean():.2f}' for row in stable)}")
+    out = with_distance(out, traces, cfg)
     out = out.assign_coords({n: c for n, c in factors.coords.items() if c.dims == ("neuron",)})
     return with_significance(with_meaning(out, cfg, factors, traces), significance)
+
+
+def over_starts(factors: xr.Dataset, cfg: CommunitiesConfig, chosen: list[Any]) -> Any:
+    """Return for each component and neuron the share of the other starts of the decomposition that place it alike."""
+    import numpy as np
+
+    from polyadic.methods.connectome.community_api import apart as find
+
+    name = next((n for n in ("pair_by_start", "neuron_by_start") if n in factors), "")
+    if not name or factors.sizes["replicate"] < 2:
+        return None
+    agreement = []
+    for replicate in range(1, factors.sizes["replicate"]):
+        own = factors.assign({f"factor_{name.split('_')[0]}": factors[name].isel(replicate=replicate).astype(float)})
+        graphs = without_chance(pair_graphs(own), cfg)
+        labels = [find(weights, cfg.model, cfg.seed).membership for weights in graphs]
+        agreement.append([agree(best, label) for best, label in zip(chosen, labels, strict=True)])
+    return np.mean(agreement, axis=0)
+
+
+def with_distance(out: xr.Dataset, traces: xr.Dataset, cfg: CommunitiesConfig) -> xr.Dataset:
+    """Return the communities with the distances of their neurons, and whether weights go with them, where known.
+
+    Neuropil and motion make neighbours alike: a strong fall with distance is a reason to doubt a component.
+    """
+    import numpy as np
+
+    from polyadic.kernels.distance_test import mantel, mean_distances
+
+    if "position" not in traces or traces.sizes["neuron"] != out.sizes["neuron"]:
+        return out
+    apart = mean_distances(traces["position"].to_numpy().astype(float))
+    tests = np.array([mantel(graph, apart, cfg.draws, cfg.seed) for graph in out["weights"].to_numpy()])
+    units = str(traces["position"].attrs.get("units", "1"))
+    for number, (correlation, p) in enumerate(tests):
+        progress.log(f"component {number}: weight and distance of ROIs correlate {correlation:.2f}, p {p:.3f}")
+    texts = (
+        "Spearman correlation of pair weights and distances of ROIs",
+        "p-value of it over permuted neurons (Mantel)",
+    )
+    return out.assign(
+        distance=(("neuron", "partner"), apart, {"units": units, "long_name": "mean distance of two ROIs"}),
+        distance_correlation=("component", tests[:, 0], {"units": "1", "long_name": texts[0]}),
+        p_distance=("component", tests[:, 1], {"units": "1", "long_name": texts[1]}),
+    )
+
+
+def without_chance(graphs: Any, cfg: CommunitiesConfig) -> Any:
+    """Return graphs ``(component, neuron, neuron)`` whose weak pairs are absent."""
+    import numpy as np
+
+    from polyadic.evaluation.connectomes import otsu
+
+    upper = np.triu_indices(graphs.shape[-1], 1)
+    least = [otsu(g[upper]) if cfg.edges == "otsu" and g[upper].any() else cfg.threshold * g.max() for g in graphs]
+    return np.where(graphs > np.array(least)[:, None, None], graphs, 0.0)
+
+
+def check_animals(factors: xr.Dataset, traces: xr.Dataset) -> None:
+    """Raise `InputError` where the factors are not of these traces."""
+    if "trial" in factors.dims:
+        return
+    if factors.sizes["animal"] != traces.sizes["animal"] or not {"time", "animal"} <= set(factors.coords):
+        raise InputError(
+            f"factors: {factors.sizes['animal']} animals, but the traces hold {traces.sizes['animal']};"
+            " give the traces that were decomposed"
+        )
 
 
 def with_meaning(out: xr.Dataset, cfg: CommunitiesConfig, factors: xr.Dataset, traces: xr.Dataset) -> xr.Dataset:
     """Return the communities with when and in which animals their components are high, and the tests of events."""
     from polyadic.methods.connectome import meaning
 
-    if factors.sizes["animal"] != traces.sizes["animal"] or not {"time", "animal"} <= set(factors.coords):
-        raise InputError(
-            f"factors: {factors.sizes['animal']} animals, but the traces hold {traces.sizes['animal']};"
-            " give the traces that were decomposed"
-        )
+    if "trial" in factors.dims:
+        progress.log("components of trials have no course over the recording: their events are not tested")
+        return out.assign_coords(component=factors["component"])
     time = factors["time"].to_numpy().astype(float)
     loads, mask = meaning.high(factors)
     labels, on = meaning.event_masks(traces, time)
@@ -115,6 +189,9 @@ def pair_graphs(factors: xr.Dataset) -> Any:
     """Return (component, n, n) symmetric weights that the pair factor holds as its upper triangle."""
     import numpy as np
 
+    if "factor_neuron" in factors and "factor_pair" not in factors:  # neurons that are active together are a clique
+        neurons = factors["factor_neuron"].to_numpy().T
+        return neurons[:, :, None] * neurons[:, None, :] * (1 - np.eye(neurons.shape[1]))
     if "factor_pair" not in factors or factors["factor_pair"].dims != ("pair", "component"):
         raise InputError(
             "factors: communities need 'factor_pair' (pair, component) of one replicate; choose a replicate"

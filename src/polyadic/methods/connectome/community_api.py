@@ -103,6 +103,31 @@ def _result(label: Any, above: list[Any], cost: float, model: str, null: float) 
     return Communities(membership, np.stack(levels), float(cost / bit), model, float(null / bit))
 
 
+def apart(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Communities:
+    """Return the communities of a graph, nodes without any edge in a block of their own.
+
+    A model that corrects for degrees says nothing of such nodes and would lay them to any community. Arguments as in
+    `communities`.
+
+    Examples
+    --------
+    >>> w = np.zeros((5, 5))
+    >>> w[:3, :3] = 1 - np.eye(3)
+    >>> apart(w).membership
+    array([0, 0, 0, 1, 1])
+    """
+    w = np.asarray(weights, float)
+    edges = w.any(axis=0)
+    if edges.all() or edges.sum() < 2:
+        return communities(w, model, seed)
+    found = communities(w[np.ix_(edges, edges)], model, seed)
+    levels = np.zeros((len(found.levels) + 1, len(w)), np.int64)
+    for level, labels in enumerate(found.levels):
+        levels[level] = int(labels.max()) + 1
+        levels[level, edges] = labels
+    return dataclasses.replace(found, membership=levels[0], levels=levels)
+
+
 def by_size(label: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return labels renumbered: the largest block first, ties by first member.
 

@@ -25,6 +25,11 @@ KERNELS = ("auto", "rises", "changes", "product", "gaussian", "correlation")
 class DecomposeConfig:
     """Settings of the affinities and of their decomposition."""
 
+    model: Literal["pairs", "cliques", "trials"] = setting(
+        "pairs",
+        "pairs: time x animal x pair, pairs free; cliques: the same with one clique a component, whose pairs weigh"
+        " the product of its neurons; trials: activity as neuron x time in the trial x trial",
+    )
     rank: int = setting(3, "number of components, at least 1")
     kernel: Literal["auto", "rises", "changes", "product", "gaussian", "correlation"] = setting(
         "auto",
@@ -33,6 +38,10 @@ class DecomposeConfig:
     smoothing: float = setting(0.0, "standard deviation of the time window in s; 0: 1.5 s, at least three frames")
     alignment: Literal["auto", "shared", "per_animal"] = setting(
         "auto", "one time course for all animals, which needs a common clock, or one each; auto: by the clock"
+    )
+    background: bool = setting(
+        True,
+        "take from every moment the mean over the pairs of an animal: what the whole population does, no component",
     )
     starts: int = setting(8, "random starts, which share every pass over the data, at least 1")
     tolerance: float = setting(1e-4, "ends when a pass lowers the error by less than this share of it, twice")
@@ -51,28 +60,57 @@ class DecomposeConfig:
 @stage(name="connectome.decompose", config=DecomposeConfig, traces=kind.SCHEMA, output=cp_factors.SCHEMA)
 def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
     """Decompose the affinities of all pairs of neurons over time into non-negative components."""
-    from polyadic.methods.connectome.api import dynamic_affinity_cp
-
+    if cfg.model == "trials":
+        return of_trials(cfg, traces)
     alignment = aligned(cfg.alignment, traces)
     kernel = chosen_kernel(cfg.kernel, traces)
-    model = dynamic_affinity_cp(
+    model = fitted(cfg, traces, kernel, alignment)
+    out = with_stability(to_dataset(model, traces), model)
+    if model.neurons is not None:
+        label = {"units": "1", "long_name": "weight of the neuron in the component's clique"}
+        out["clique"] = (("neuron", "component"), model.neurons, label)
+    out.attrs |= {"model": cfg.model, "kernel": kernel, "alignment": alignment, "background": int(cfg.background)}
+    return out
+
+
+def of_trials(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
+    """Return the decomposition of activity by trials."""
+    from polyadic.methods.connectome import trials
+
+    found = trials.tensor(traces)
+    progress.log(f"{found.animal.size} trials of {found.activity.shape[1]} frames")
+    model = trials.decomposed(found, cfg.rank, cfg.starts, cfg.seed, (cfg.tolerance, cfg.max_iterations))
+    out = with_stability(trials.to_dataset(model, found, traces), model)
+    out.attrs["model"] = "trials"
+    return out
+
+
+def fitted(cfg: DecomposeConfig, traces: xr.Dataset, kernel: str, alignment: str) -> "CP":
+    """Return the best model, gone on with from a checkpoint where one is there."""
+    from polyadic.core.parallel import ordered_map
+    from polyadic.kernels.dynamic_affinity import decompose as decomposed
+    from polyadic.kernels.dynamic_affinity import starting_points
+    from polyadic.methods.connectome.api import prepared
+    from polyadic.methods.connectome.checkpoint import Keeper, fingerprint
+
+    rows = prepared(
         traces["fluorescence"].to_numpy(),
-        cfg.rank,
         float(traces["sampling_rate"]),
         kernel=kernel,
         smoothing=cfg.smoothing or "auto",
         alignment=alignment,
-        starts=cfg.starts,
-        seed=cfg.seed,
+        background=cfg.background,
+    )
+    keeper = Keeper("decompose", fingerprint(traces, dataclasses.asdict(cfg)), cfg.max_iterations)
+    fits = keeper.resumed(starting_points(rows, cfg.rank, cfg.starts, cfg.seed, cliques=cfg.model == "cliques"))
+    return decomposed(
+        rows,
+        fits,
         tolerance=cfg.tolerance,
         max_iterations=cfg.max_iterations,
-    )
-    progress.log(f"relative error {model.relative_error[-1]:.4f} after {model.iterations} passes")
-    if not model.converged:
-        progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
-    out = to_dataset(model, traces)
-    out.attrs |= {"kernel": kernel, "alignment": alignment}
-    return out
+        mapper=ordered_map,
+        watch=keeper,
+    )[0]
 
 
 def aligned(wanted: str, traces: xr.Dataset) -> Literal["shared", "per_animal"]:
@@ -104,7 +142,7 @@ def to_dataset(model: "CP", traces: xr.Dataset) -> xr.Dataset:
         "neuron_second": ("pair", second, {"units": "1", "long_name": "position of the second neuron of the pair"}),
         "frame": ("time", frames, {"units": "1", "long_name": "frame of the traces"}),
     }
-    out = cp_factors.dataset(
+    return cp_factors.dataset(
         model.weights,
         dict(zip(("time", "animal", "pair"), model.factors, strict=True)),
         units="1",
@@ -112,9 +150,20 @@ def to_dataset(model: "CP", traces: xr.Dataset) -> xr.Dataset:
         nonnegative=True,
         relative_error=model.relative_error,
     )
+
+
+def with_stability(out: xr.Dataset, model: "CP") -> xr.Dataset:
+    """Return the Dataset of a model with how it came about: convergence, and likeness over the starts."""
+    progress.log(f"relative error {model.relative_error[-1]:.4f} after {model.iterations} passes")
+    if not model.converged:
+        progress.warn(f"not converged after {model.iterations} passes; raise max_iterations or tolerance")
     out["converged"] = cp_factors.flag(model.converged, "the error settled within the passes allowed")
     label = {"units": "1", "long_name": "mean similarity of the component to its partners in the other starts"}
     out["stability"] = ("component", np.clip(np.asarray(model.stability), 0, 1), label)
+    if model.by_start is not None:
+        label = {"units": "1", "long_name": "the factor in each start, best start first, components by partner"}
+        mode = "neuron" if "trial" in out.dims else "pair"
+        out[f"{mode}_by_start"] = (("replicate", mode, "component"), model.by_start, label)
     label = {"units": "1", "long_name": "mean similarity of the start's components to those kept, best start first"}
     out["similarity"] = ("replicate", np.clip(np.asarray(model.similarity), 0, 1), label)
     return out

@@ -39,7 +39,7 @@ def evaluate(
 ) -> xr.Dataset:
     """Score the components against the planted truth beside baselines; without truth, report their stability."""
     truth, traces = kind.truth(traces), kind.root(traces)
-    if truth is None or factors["factor_time"].ndim != 2 or "frame" not in factors:
+    if truth is None or "factor_pair" not in factors or factors["factor_time"].ndim != 2 or "frame" not in factors:
         progress.log("the traces hold no truth on a shared clock: stability is reported, nothing is scored against it")
         return stability(factors)
     from polyadic.evaluation import connectomes
@@ -49,14 +49,14 @@ def evaluate(
     )
     found = {"connectome": ours, "greedy_modularity": ours} if communities is not None else {"connectome": ours}
     recorded = traces["observed"].any("animal").to_numpy()
-    membership = np.where(recorded, truth["membership"].to_numpy(), -1)  # no method can place what no animal has
+    membership = truth["membership"].to_numpy()
     active = truth["active"].any("animal").to_numpy()
     if cfg.baselines:
         found |= _baselines(traces, factors, active)
     value, error = np.zeros((2, len(found))), np.zeros((2, len(found)))
     for column, (name, components) in enumerate(found.items()):
         own = labels(communities, factors) if name == "connectome" else None
-        for row, score in enumerate(connectomes.scores(components, membership, active, own)):
+        for row, score in enumerate(connectomes.scores(components, membership, active, own, recorded)):
             value[row, column] = score.mean()
             error[row, column] = score.std(ddof=1) / np.sqrt(score.size) if score.size > 1 else np.nan
     for name, (ami, iou) in zip(found, value.T, strict=True):
@@ -71,7 +71,10 @@ def _baselines(traces: xr.Dataset, factors: xr.Dataset, active: np.ndarray) -> d
 
     values, rate = traces["fluorescence"].to_numpy().astype(float), float(traces["sampling_rate"])
     rank, kernel = factors.sizes["component"], str(factors.attrs["kernel"])
-    rows = affinity_rows(values, rate, kernel=kernel, smoothing=max(1.5, 3 / rate), per_animal=False)
+    background = bool(factors.attrs.get("background", 1))
+    rows = affinity_rows(
+        values, rate, kernel=kernel, smoothing=max(1.5, 3 / rate), per_animal=False, background=background
+    )
     return {
         "epochs_known": connectomes.epochs_known(rows, active),
         "naive_ntf": connectomes.naive(values, rate, rank, kernel),

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels import trace_surrogates
-from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, fill_gaps
+from polyadic.kernels.cp_form import matching
+from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decompose, fill_gaps, starting_points
 
 Array = NDArray[np.floating]
 
@@ -22,6 +23,7 @@ class Recording:
     kernel: str
     smoothing: float
     per_animal: bool
+    background: bool = True
 
     def rows(self, traces: Array) -> AffinityRows:
         """Return the affinities of traces."""
@@ -31,6 +33,7 @@ class Recording:
             kernel=self.kernel,
             smoothing=self.smoothing,
             per_animal=self.per_animal,
+            background=self.background,
         )
 
 
@@ -43,28 +46,37 @@ class Model(NamedTuple):
     pairs: Array
 
 
-def statistics(model: Model, window: int) -> tuple[Array, Array]:
-    """Return of every component how much its course changes slowly, and the mean affinity where it is active.
+def seen_pairs(rows: AffinityRows) -> Array | None:
+    """Return which pairs each animal has ``(animal, pair)``, or None where all have all."""
+    if rows.missing is None:
+        return None
+    classes = rows.missing.observed.reshape(-1, rows.missing.observed.shape[-1])
+    return np.asarray(classes[:, rows.missing.member])
 
-    Courses are averaged over ``window`` rows; their standard deviation is divided by their mean. The affinity is that
-    of the whole model, averaged with the component as weight: at a best fit, that of the data. (Uneven pair weights say
-    nothing: chance makes single pairs strong, communities make many.)
+
+def statistics(model: Model, window: int, seen: Array | None = None) -> tuple[Array, Array]:
+    """Return of every component how much of it changes slowly, and how much of it there is, in units of the affinity.
+
+    The second statistic is the norm of the component over the entries that are observed (weights of pairs that an
+    animal lacks are free). For the first the course is averaged over ``window`` rows, and only what deviates from its
+    mean counts. Both grow with the component: of the small leftovers that a surrogate's decomposition also has,
+    relative changes are large and absolute ones are not.
 
     Examples
     --------
     >>> one = Model(np.array([6.0]), np.full((4, 1), 0.5), np.ones((1, 1)), np.full((9, 1), 1 / 3))
-    >>> statistics(one, 1)[1]
-    array([1.])
+    >>> statistics(one, 1)
+    (array([0.]), array([6.]))
     """
     from scipy.ndimage import uniform_filter1d
 
     course = model.courses[None] if model.courses.ndim == 2 else model.courses
     slow = uniform_filter1d(course, max(1, window), axis=1)
-    change = (slow.std(axis=1) / np.maximum(slow.mean(axis=1), 1e-300)).mean(axis=0)
-    owners = np.broadcast_to(course, (len(model.loadings), *course.shape[1:])) * model.loadings[:, None, :]
-    overlap = np.einsum("atr,ats->rs", owners, owners) * (model.pairs.T @ model.pairs)
-    size = owners.sum(axis=(0, 1)) * model.pairs.sum(axis=0)
-    return change, overlap @ model.weights / np.maximum(size, 1e-300)
+    squares = np.ones((len(model.loadings), len(model.pairs))) if seen is None else seen
+    shares = model.loadings**2 * (squares @ model.pairs**2)  # of each animal (animal, component)
+    size = model.weights * np.sqrt(shares.sum(axis=0))
+    change = model.weights * np.sqrt(np.sum(shares * slow.var(axis=1) * course.shape[1], axis=0))
+    return change, size
 
 
 def surrogates(recording: Recording, null: str, count: int, seed: int, block: float) -> Iterator[AffinityRows]:
@@ -97,7 +109,20 @@ def p_values(observed: Array, null: Array) -> Array:
     return np.asarray((1 + (greatest[None, :] >= observed[:, None]).sum(axis=1)) / (1 + len(greatest)))
 
 
-def refitted(rows: AffinityRows, rank: int, seed: int) -> Model:
+def observed_statistics(
+    model: Model, rows: AffinityRows, seed: int, window: int, cliques: bool = False
+) -> tuple[Array, Array]:
+    """Return the statistics of the components of a model: of its partners in a refit like that of surrogates.
+
+    Without surrogate and data alike in this, more starts alone would make the components of the data larger.
+    """
+    own = refitted(rows, len(model.weights), seed, cliques)
+    partner, _ = matching([*model[1:]], [*own[1:]])
+    change, size = statistics(own, window, seen_pairs(rows))
+    return change[partner], size[partner]
+
+
+def refitted(rows: AffinityRows, rank: int, seed: int, cliques: bool = False) -> Model:
     """Return the better of two starts."""
-    best = decompose(rows, rank, starts=2, seed=seed, tolerance=1e-3, max_iterations=50)[0]
+    best = decompose(rows, starting_points(rows, rank, 2, seed, cliques=cliques), tolerance=3e-4, max_iterations=60)[0]
     return Model(best.weights, *best.factors)

@@ -46,7 +46,18 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     Surrogates are decomposed as the data were; a component counts if its statistic exceeds the greatest of a
     surrogate's components in all but a share ``level`` of them. Fit alone claims nothing.
     """
-    from polyadic.methods.connectome.significance import Model, Recording, p_values, refitted, statistics
+    if "trial" in factors.dims:
+        progress.warn("components of trials are not tested: no surrogates of trials are built; nothing is claimed")
+        return factors.load().copy()
+    from polyadic.methods.connectome.significance import (
+        Model,
+        Recording,
+        observed_statistics,
+        p_values,
+        refitted,
+        seen_pairs,
+        statistics,
+    )
     from polyadic.methods.connectome.significance import surrogates as made
 
     rate = float(traces["sampling_rate"])
@@ -56,19 +67,22 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
         str(factors.attrs.get("kernel", "rises")),
         max(1.5, 3 / rate),
         factors.attrs.get("alignment") == "per_animal",
+        bool(factors.attrs.get("background", 1)),
     )
-    rank = factors.sizes["component"]
+    rank, cliques = factors.sizes["component"], factors.attrs.get("model") == "cliques"
     rows = recording.rows(recording.traces)
-    window = round(2 * cfg.block * rate / rows.width)
+    window = round(3 * cfg.block * rate / rows.width)
     names = ("weight", "factor_time", "factor_animal", "factor_pair")
-    observed = statistics(Model(*(factors[name].to_numpy() for name in names)), window)
+    model = Model(*(factors[name].to_numpy() for name in names))
+    seen = seen_pairs(rows)
+    observed = observed_statistics(model, rows, cfg.seed, window, cliques)
     graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
     dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
     out = factors.load().copy()
     for position, (name, null) in enumerate((("dynamics", dynamics), ("synchrony", "shifts"))):
         drawn = made(recording, null, cfg.count, cfg.seed, cfg.block)
-        fits = (refitted(one, rank, cfg.seed) for one in progress.track(drawn, cfg.count))
-        found = p_values(observed[position], np.stack([statistics(fit, window)[position] for fit in fits]))
+        fits = (refitted(one, rank, cfg.seed, cliques) for one in progress.track(drawn, cfg.count))
+        found = p_values(observed[position], np.stack([statistics(fit, window, seen)[position] for fit in fits]))
         label = {"units": "1", "long_name": f"p-value of {name} against surrogates ({null}), over all components"}
         out[f"p_{name}"] = ("component", found, label)
         exceeds = [str(component) for component in np.flatnonzero(found <= cfg.level)]

@@ -1,4 +1,4 @@
-"""The module that Lightning trains: losses by the boundary, fused AdamW, a schedule that moves every step."""
+"""The module that Lightning trains: losses by the boundary, an optimiser, a schedule that moves every step."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,9 @@ import torch
 from pytorch_lightning import LightningModule
 
 from polyadic.kernels.field_errors import relative_h1, relative_l2
+from polyadic.kernels.soap import SOAP
 from polyadic.methods.mgtfno.network import Operator
+from polyadic.methods.mgtfno.workers import mean
 
 CURVES = ("train_loss", "validation_loss", "learning_rate")
 
@@ -21,7 +23,8 @@ class OperatorModule(LightningModule):
     model
         The operator.
     schedule
-        Plain values: ``loss`` (h1 or l2), ``learning_rate``, ``weight_decay``, ``warmup`` and ``steps`` in all.
+        Plain values: ``loss`` (h1 or l2), ``optimiser`` (soap or adamw), ``learning_rate``, ``weight_decay``,
+        ``warmup`` and ``steps`` in all.
     fingerprint
         Of data and settings; it goes into every checkpoint.
     """
@@ -47,18 +50,17 @@ class OperatorModule(LightningModule):
         known = self.model.architecture
         return relative_h1(prediction, truth, known["boundary"], known["grid"], known["lengths"])
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-        """Return the mean loss of a batch."""
-        inputs, outputs = batch
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor, int], _: int) -> torch.Tensor:
+        """Return the mean loss of a batch, or of the part of it that this process has."""
+        inputs, outputs, samples = batch
         loss = self.loss(self.model(inputs), outputs).mean()
-        self._count("train", float(loss.detach()), len(inputs))
+        self._count("train", mean(loss), samples)
         return loss
 
-    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor, int], _: int) -> None:
         """Count the relative L2 error of a batch, whatever the loss in training is."""
-        inputs, outputs = batch
-        error = relative_l2(self.model(inputs), outputs).mean()
-        self._count("validation", float(error), len(inputs))
+        inputs, outputs, samples = batch
+        self._count("validation", mean(relative_l2(self.model(inputs), outputs).mean()), samples)
 
     def _count(self, part: str, loss: float, samples: int) -> None:
         self._sums[part][0] += loss * samples
@@ -82,14 +84,18 @@ class OperatorModule(LightningModule):
             self.best = {"loss": judged, "epoch": len(self.curves["train_loss"]) - 1, "weights": weights}
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW and a one-cycle schedule that moves every step."""
-        rate = self.schedule["learning_rate"]
-        optimiser = torch.optim.AdamW(
-            self.parameters(), lr=rate, weight_decay=self.schedule["weight_decay"], fused=True
-        )
+        """Return the optimiser and a one-cycle schedule that moves every step."""
+        rate, decay = self.schedule["learning_rate"], self.schedule["weight_decay"]
+        optimiser: torch.optim.Optimizer
+        if self.schedule["optimiser"] == "soap":
+            optimiser = SOAP(self.parameters(), lr=rate, weight_decay=decay)
+        else:
+            optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=decay, fused=True)
         steps, warmup = self.schedule["steps"], self.schedule["warmup"]
         fewest = math.ceil(2 / min(warmup, 1 - warmup))  # both parts of the cycle need a step
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(fewest, steps), pct_start=warmup)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, rate, total_steps=max(fewest, steps), pct_start=warmup, cycle_momentum=False
+        )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@
 """
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +17,9 @@ from polyadic.core.errors import InputError
 from polyadic.core.stage import stage
 from polyadic.kinds import fields as kind
 from polyadic.kinds import operator as operators
+
+LARGE = 2**20
+"""Points of a sample from which on fields are predicted block by block, as the file is written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +55,17 @@ def predict(cfg: PredictConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     from polyadic.methods.mgtfno import network
 
     used = {"test": ("test",), "withheld": ("validation", "test"), "all": kind.SPLITS}[cfg.samples]
-    chosen = kind.where_split(fields, *used).load()
+    chosen = kind.where_split(fields, *used)
     if not chosen.sizes["sample"]:
         raise InputError(f"no sample is flagged {' or '.join(used)}; set samples: all")
     model = network.from_tree(operator)
     check_geometry(fields, model.architecture)
+    points = math.prod(chosen.sizes[name] for name in kind.space(chosen))
+    if points >= LARGE:
+        from polyadic.methods.mgtfno import blocks
+
+        return with_predictions(chosen, {"mgtfno": blocks.predicted(model, chosen)})
+    chosen = chosen.load()
     return with_predictions(chosen, {"mgtfno": network.predicted(model, kind.array(chosen, "input"), cfg.batch)})
 
 
@@ -68,8 +79,8 @@ def check_geometry(fields: xr.Dataset, architecture: dict[str, Any]) -> None:
             raise InputError(f"the fields have {name} {value}, the operator was trained with {architecture[name]}")
 
 
-def with_predictions(ds: xr.Dataset, predicted: dict[str, NDArray[np.float32]]) -> xr.Dataset:
-    """Return fields with the predictions (sample, channel, axes ...) of some methods as variables."""
+def with_predictions(ds: xr.Dataset, predicted: Mapping[str, NDArray[np.float32]]) -> xr.Dataset:
+    """Return fields with the predictions (sample, channel, axes ...) of some methods, NumPy or Dask, as variables."""
     out = ds.copy()
     where = kind.space(ds)
     for method, values in predicted.items():

@@ -16,14 +16,29 @@ IN_MEMORY = 2**30
 
 
 class Batch(NamedTuple):
-    """Which samples of which set, and whether the first two axes of space change places."""
+    """Which samples of which set, whether the first two axes of space change places, and how many all processes have.
+
+    ``whole`` is 0 where the samples are all.
+    """
 
     number: int
     samples: tuple[int, ...]
     transposed: bool = False
+    whole: int = 0
+
+    def part(self, rank: int, size: int) -> "Batch":
+        """Return what one of several processes takes: an equal part, or all where the batch has no equal parts.
+
+        So the mean over processes of the gradients of their means is the gradient of the mean.
+
+        >>> Batch(0, (7, 5, 3, 1)).part(1, 2).samples, Batch(0, (7, 5, 3)).part(1, 2).samples
+        ((5, 1), (7, 5, 3))
+        """
+        count = len(self.samples)
+        return self._replace(samples=self.samples if count % size else self.samples[rank::size], whole=count)
 
 
-class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor, int]]):
     """Samples of one or several sets of fields, each on a grid of its own, looked up by `Batch`."""
 
     def __init__(self, sets: Sequence[xr.Dataset]):
@@ -35,8 +50,8 @@ class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         inputs, outputs = (torch.as_tensor(fields.array(ds, role)) for role in ("input", "output"))
         return inputs, outputs
 
-    def __getitem__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs and outputs (sample, channel, axes ...) of one batch."""
+    def __getitem__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Return inputs and outputs (sample, channel, axes ...) of a batch, and how many samples all processes have."""
         chosen, rows = self._sets[batch.number], list(batch.samples)
         if isinstance(chosen, xr.Dataset):
             order = np.argsort(rows)
@@ -47,15 +62,22 @@ class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             inputs, outputs = chosen[0][rows], chosen[1][rows]
         if batch.transposed:
             inputs, outputs = inputs.transpose(2, 3).contiguous(), outputs.transpose(2, 3).contiguous()
-        return inputs, outputs
+        return inputs, outputs, batch.whole or len(rows)
 
 
 class Order(Sampler[Batch]):
     """The batches of an epoch: shuffled by the seed and the epoch, or in order where the seed is None."""
 
-    def __init__(self, sizes: Sequence[int], batch: int, seed: int | None, transposition: bool = False):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        batch: int,
+        seed: int | None,
+        transposition: bool = False,
+        place: tuple[int, int] = (0, 1),
+    ):
         self._sizes, self._batch, self._seed, self._transposition = list(sizes), batch, seed, transposition
-        self._epoch = 0
+        self._place, self._epoch = place, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next; the trainer calls this."""
@@ -65,15 +87,18 @@ class Order(Sampler[Batch]):
         return sum(-(-size // self._batch) for size in self._sizes)
 
     def __iter__(self) -> Iterator[Batch]:
+        return (batch.part(*self._place) for batch in self._batches())
+
+    def _batches(self) -> list[Batch]:
         rng = None if self._seed is None else np.random.default_rng([self._seed, 1, self._epoch])
         batches = []
         for number, size in enumerate(self._sizes):
             rows = np.arange(size) if rng is None else rng.permutation(size)
             batches += [Batch(number, tuple(rows[i : i + self._batch].tolist())) for i in range(0, size, self._batch)]
         if rng is None:
-            return iter(batches)
+            return batches
         turned = rng.random(len(batches)) < (0.5 if self._transposition else 0.0)
-        return iter([batches[i]._replace(transposed=bool(turned[i])) for i in rng.permutation(len(batches))])
+        return [batches[i]._replace(transposed=bool(turned[i])) for i in rng.permutation(len(batches))]
 
 
 class GridDataModule(LightningDataModule):
@@ -89,14 +114,23 @@ class GridDataModule(LightningDataModule):
         Of the order of the samples.
     transposition
         Whether half of the batches have the first two axes of space exchanged.
+    place
+        Number of this process and of all that share each batch.
     """
 
-    def __init__(self, sets: Sequence[xr.Dataset], batch: int, seed: int, transposition: bool = False):
+    def __init__(
+        self,
+        sets: Sequence[xr.Dataset],
+        batch: int,
+        seed: int,
+        transposition: bool = False,
+        place: tuple[int, int] = (0, 1),
+    ):
         super().__init__()
         self._train = GridSet([fields.where_split(ds, "train") for ds in sets])
         held = [fields.where_split(ds, "validation") for ds in sets if "split" in ds.variables]
         self._validation = GridSet([ds for ds in held if ds.sizes["sample"]])
-        self._batch, self._seed, self._transposition = batch, seed, transposition
+        self._batch, self._seed, self._transposition, self._place = batch, seed, transposition, place
         self.first_epoch = 0
         """The epoch that comes first: a trainer that goes on takes its first batches before it names the epoch."""
 
@@ -106,7 +140,7 @@ class GridDataModule(LightningDataModule):
         return len(self._order(self._train, self._seed))
 
     def _order(self, found: GridSet, seed: int | None) -> Order:
-        order = Order(found.sizes, self._batch, seed, self._transposition and seed is not None)
+        order = Order(found.sizes, self._batch, seed, self._transposition and seed is not None, self._place)
         order.set_epoch(self.first_epoch)
         return order
 

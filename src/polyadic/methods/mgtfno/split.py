@@ -40,19 +40,24 @@ class SplitConfig:
 def split(cfg: SplitConfig, fields: xr.Dataset) -> xr.Dataset:
     """Return the fields with the flag ``split``: validation is drawn from train, test is kept where the file flags it.
 
+    Samples that were cut from one run, as the coordinate ``run`` says, stay together: shares and limit count runs.
+
     Raises
     ------
     InputError
         If there are fewer than four samples, or a part would be empty.
     """
-    count = fields.sizes["sample"]
+    run = fields["run"].to_numpy() if "run" in fields.coords else np.arange(fields.sizes["sample"])
+    _, first, of_run = np.unique(run, return_index=True, return_inverse=True)
+    count = first.size
     if count < FEWEST:
-        raise InputError(f"there are {count} samples, accepted are at least {FEWEST}; bring more")
+        what = "runs" if "run" in fields.coords else "samples"
+        raise InputError(f"there are {count} {what}, accepted are at least {FEWEST}; bring more")
     rng = np.random.default_rng([cfg.seed, 0])
     order = rng.permutation(count)
     test = np.zeros(count, bool)
     if "split" in fields.variables and (fields["split"].to_numpy() == 2).any():
-        test = fields["split"].to_numpy() == 2
+        test = fields["split"].to_numpy()[first] == 2
     else:
         test[order[: max(1, round(cfg.test * count))]] = True
     train = order[~test[order]]
@@ -64,6 +69,7 @@ def split(cfg: SplitConfig, fields: xr.Dataset) -> xr.Dataset:
         raise InputError(f"of {count} samples none is left to train; bring more, or lower test and validation")
     used = test.copy()
     used[kept] = True
+    flags, used = flags[of_run], used[of_run]
     numbers = np.bincount(flags[used], minlength=3)
     progress.log(", ".join(f"{n} {name}" for n, name in zip(numbers, kind.SPLITS, strict=True)))
     out = fields.drop_vars("split", errors="ignore").assign_coords(split=kind.split_flags(flags))

@@ -31,6 +31,9 @@ class TrainConfig(TrainingConfig):
     joint: bool = setting(True, "whether one tensor holds the spectral weights of all layers")
     levels: int = setting(0, "multi-grid levels L: 2^L patches an axis, each with L coarser views; 0: the whole domain")
     padding: float = setting(0.125, "padding of a patch on each side, a share of the points of the whole axis")
+    coarse: bool = setting(
+        True, "with levels: whether an operator of the coarsened whole domain predicts first and patches add the rest"
+    )
     fine: str = setting("", "dataset of the same equation on another grid whose samples join the training; empty: none")
     seed: int = setting(0, "seed of the first weights and of the order of the samples")
 
@@ -57,11 +60,10 @@ def train(cfg: TrainConfig, fields: xr.Dataset, fine: xr.Dataset | None = None) 
     from polyadic.methods.mgtfno import network, training
 
     sets = [fields] if fine is None else [fields, _without_test(fine)]
-    architecture = {**network.geometry(fields), **_form(cfg, len(kind.space(fields)))}
-    if fine is not None and network.geometry(fine) != network.geometry(fields):
-        raise InputError(
-            f"setting fine: its grid and channels are {network.geometry(fine)}, expected {network.geometry(fields)}"
-        )
+    known = network.geometry(fields)
+    architecture = {**known, **_form(cfg, len(kind.space(fields))), **_patches(cfg, known["boundary"])}
+    if fine is not None and network.geometry(fine) != known:
+        raise InputError(f"setting fine: its grid and channels are {network.geometry(fine)}, expected {known}")
     module = training.fit(architecture, sets, cfg.training(cfg.seed))
     tree = network.to_tree(
         module.model, module.curves, "relative H1 error" if cfg.loss == "h1" else "relative L2 error"
@@ -99,9 +101,16 @@ def _form(cfg: TrainConfig, axes: int) -> dict[str, Any]:
         "factorisation": cfg.factorisation,
         "rank": list(cfg.rank) if isinstance(cfg.rank, tuple) else cfg.rank,
         "joint": cfg.joint,
-        "levels": cfg.levels,
-        "padding": cfg.padding,
     }
+
+
+def _patches(cfg: TrainConfig, boundary: list[str]) -> dict[str, Any]:
+    """Return what the network of a patch is: the best of those compared in decision 046."""
+    form: dict[str, Any] = {"levels": cfg.levels, "padding": cfg.padding, "coarse": cfg.coarse}
+    if cfg.levels:
+        form["patch"] = "neumann" if cfg.coarse else "open"
+        form["positions"] = "none" if all(kind == "periodic" for kind in boundary) else "all"
+    return form
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from polyadic.core.digest import code_digest
 from polyadic.core.errors import InputError
 from polyadic.core.provenance import content_hash
 from polyadic.kinds import fields
+from polyadic.methods.mgtfno import workers
 from polyadic.methods.mgtfno.module import OperatorModule
-from polyadic.methods.mgtfno.network import Operator
+from polyadic.methods.mgtfno.network import Operator, normalisation
 from polyadic.methods.mgtfno.samples import GridDataModule
 
 CHECKPOINTS = "POLYADIC_CHECKPOINTS"
@@ -41,8 +42,8 @@ def fit(
     sets
         Of kind `fields` with the flag ``split``, one a resolution; the first gives the normalisation.
     training
-        Plain values: epochs, batch, learning_rate, weight_decay, warmup, loss, transposition, keep (best or last),
-        threads, device, precision, seed.
+        Plain values: epochs, batch, optimiser, learning_rate, weight_decay, warmup, loss, transposition, keep (best or
+        last), threads, processes, device, precision, seed.
     label
         Folder below that of the checkpoints, and word in the log.
 
@@ -57,20 +58,32 @@ def fit(
     that was not, on the same device with the same number of threads.
     """
     print_of_data = fingerprint(architecture, sets, training)
-    data = GridDataModule(sets, training["batch"], training["seed"], training["transposition"])
-    schedule = {key: training[key] for key in ("loss", "learning_rate", "weight_decay", "warmup")}
+    job = {"architecture": dict(architecture), "training": dict(training), "label": label, "fingerprint": print_of_data}
+    with workers.started(workers.place(training["processes"]), job, sets):
+        return run(architecture, sets, training, label, print_of_data)
+
+
+def run(
+    architecture: Mapping[str, Any],
+    sets: Sequence[xr.Dataset],
+    training: Mapping[str, Any],
+    label: str,
+    print_of_data: str,
+) -> OperatorModule:
+    """Return a trained module: the part of :func:`fit` that every process of a training runs."""
+    here = workers.place(training["processes"])
+    data = GridDataModule(sets, training["batch"], training["seed"], training["transposition"], here[:2])
+    schedule = {key: training[key] for key in ("loss", "optimiser", "learning_rate", "weight_decay", "warmup")}
     schedule["steps"] = training["epochs"] * data.steps
     with _quiet(training["threads"]), torch.random.fork_rng(devices=[]):
         torch.manual_seed(training["seed"])
         model = Operator(architecture)
-        train = fields.where_split(sets[0], "train")
-        model.normalise(fields.array(train, "input"), fields.array(train, "output"))
+        model.normalise(*normalisation(fields.where_split(sets[0], "train")))
         module = OperatorModule(model, schedule, print_of_data)
         folder = _folder(label, print_of_data)
         started, data.first_epoch = resumable(folder, print_of_data)
         trainer = Trainer(
-            accelerator=training["device"],
-            devices=1,
+            **workers.trainer_options(here, training["device"]),
             precision=training["precision"],
             max_epochs=training["epochs"],
             callbacks=[Keeper(folder, label)],
@@ -112,7 +125,8 @@ def resumable(folder: Path | None, expected: str) -> tuple[Path | None, int]:
     found = torch.load(path, weights_only=True, map_location="cpu")
     if found.get("fingerprint") != expected:
         raise InputError(f"{path}: made from other data, settings or code; move the folder away")
-    progress.log(f"goes on from {path} after epoch {found['epoch'] + 1}")
+    if workers.place(1).rank == 0:
+        progress.log(f"goes on from {path} after epoch {found['epoch'] + 1}")
     return path, int(found["epoch"]) + 1
 
 
@@ -131,9 +145,10 @@ class Keeper(Checkpoint):
             return
         curves = pl_module.curves
         done, total = trainer.current_epoch + 1, int(trainer.max_epochs or 0)
-        if self._label == "operator":
+        if self._label == "operator" and trainer.is_global_zero:
             progress.report(done, total)
-        if done in {1, total} or done % max(1, total // 5) == 0:
+        due = done in {1, total} or done % max(1, total // 5) == 0
+        if due and trainer.is_global_zero:
             losses = f"train {curves['train_loss'][-1]:.4g}, validation L2 {curves['validation_loss'][-1]:.4g}"
             progress.log(f"{self._label}, epoch {done}: {losses}")
         if self._folder is not None:
@@ -142,7 +157,9 @@ class Keeper(Checkpoint):
     def _store(self, trainer: Trainer, module: OperatorModule, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / ".part"
-        trainer.save_checkpoint(part)
+        trainer.save_checkpoint(part)  # a step that all processes take
+        if not trainer.is_global_zero:
+            return
         if module.best_epoch == len(module.curves["train_loss"]) - 1:
             shutil.copy(part, folder / ".best")
             (folder / ".best").replace(folder / "best.ckpt")
@@ -161,7 +178,12 @@ def _folder(label: str, print_of_data: str) -> Path | None:
 @contextlib.contextmanager
 def _quiet(threads: int) -> Iterator[None]:
     """Hold torch at some threads and its trainer at silence."""
-    names = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.pytorch")
+    names = (
+        "pytorch_lightning",
+        "pytorch_lightning.utilities.rank_zero",
+        "lightning.pytorch",
+        "lightning_fabric.utilities.distributed",
+    )
     levels = {name: logging.getLogger(name).level for name in names}
     before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     for name in names:

@@ -51,7 +51,9 @@ def _source(path: Path, stack: contextlib.ExitStack) -> tuple[Any, Any, dict[str
     if path.is_dir() or zipfile.is_zipfile(path):
         return _store(path, stack), "zarr", {"consolidated": False, "chunks": None}
     with path.open("rb") as file:
-        return path, _ENGINES.get(file.read(4), "netcdf4"), {}
+        engine = _ENGINES.get(file.read(4), "netcdf4")
+    # HDF5 files that are no NetCDF name no dimensions; asked to number them, xarray does not warn.
+    return path, engine, {"phony_dims": "sort"} if engine == "h5netcdf" else {}
 
 
 def _store(path: Path, stack: contextlib.ExitStack) -> Any:

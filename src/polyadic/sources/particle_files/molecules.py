@@ -103,7 +103,9 @@ def read_ase(path: Path, kind: str) -> Record:
     stated = next((n for n in ("charge", "charges", "q", "initial_charges") if n in atoms.arrays), None)
     charge = None if stated is None else np.asarray(atoms.arrays[stated], float)
     cell = np.asarray(atoms.cell.array, float) if atoms.pbc.all() else None
-    return Record(np.asarray(atoms.positions, float), tuple(atoms.get_chemical_symbols()), charge, cell=cell)
+    slab = bool(atoms.pbc.any() and not atoms.pbc.all())
+    names = tuple(atoms.get_chemical_symbols())
+    return Record(np.asarray(atoms.positions, float), names, charge, cell=cell, slab=slab)
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

@@ -17,6 +17,7 @@ class Record:
     charge: Array | None = None
     radius: Array | None = None
     cell: Array | None = None
+    slab: bool = False  # periodic along some lattice vectors only
 
 
 def numbers(rows: list[list[float]]) -> Array:

@@ -10,7 +10,16 @@ import h5py
 import numpy as np
 
 from polyadic.core.errors import InputError, nearest
-from polyadic.sources.trace_files.recording import Recording, Span, choose, numbers, oriented, texts
+from polyadic.sources.trace_files.recording import (
+    TRIAL_AXES,
+    Recording,
+    Span,
+    choose,
+    joined_trials,
+    numbers,
+    oriented,
+    texts,
+)
 from polyadic.sources.trace_files.settings import TracesConfig
 
 _NAMES = ("names", "neuron", "neurons", "neuron_name", "neuron_names", "labels", "regions")
@@ -39,6 +48,27 @@ def read(path: Path, form: str, cfg: TracesConfig) -> list[Recording]:
         ]
 
 
+def check_plane(path: Path, form: str) -> None:
+    """Refuse a file without an array that may be traces, by what it says of its arrays: nothing is read.
+
+    Raises
+    ------
+    InputError
+        If there are several arrays and none that has two axes and is neither names, times nor rates.
+    """
+    if form == "matlab" and not h5py.is_hdf5(path):
+        from scipy.io import whosmat
+
+        axes = {name: len(shape) for name, shape, _ in whosmat(path)}
+    else:
+        axes = {}
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda name, item: axes.update({name: item.ndim} if isinstance(item, h5py.Dataset) else {}))
+    planes = [name for name, count in axes.items() if count == 2 and name not in (*_NAMES, *_TIMES, *_RATES)]
+    if len(axes) > 1 and not planes:
+        raise InputError(f"{path}: no array has the two axes of traces; found {', '.join(sorted(axes)[:10])}")
+
+
 def _groups(path: Path, cfg: TracesConfig, found: Arrays) -> list[str]:
     pattern = cfg.groups.strip("/")
     depth = pattern.count("/") + 1
@@ -61,13 +91,20 @@ def _recording(path: Path, group: str, found: Arrays, cfg: TracesConfig) -> Reco
     labels = None if names is None else texts(names)
     seconds = None if time is None else numbers(time, f"{where}, time").ravel().astype(np.float64)
     series = _series(where, found, cfg)
-    values = oriented(
-        numbers(found[series](), f"{where}, {series}"),
-        cfg.orientation,
-        None if labels is None else len(labels),
-        None if seconds is None else seconds.size,
-        f"{where}, {series}",
-    )
+    values, trial = numbers(found[series](), f"{where}, {series}"), None
+    if values.ndim == 3 or cfg.orientation in TRIAL_AXES:
+        values, trial = joined_trials(np.atleast_3d(values), cfg.orientation, f"{where}, {series}")
+        if seconds is not None and seconds.size != trial.size:  # the clock of one trial
+            rate = float((seconds.size - 1) / (seconds[-1] - seconds[0]))
+            seconds = None
+    else:
+        values = oriented(
+            values,
+            cfg.orientation,
+            None if labels is None else len(labels),
+            None if seconds is None else seconds.size,
+            f"{where}, {series}",
+        )
     behaviour = {
         name: numbers(_get(where, found, key, "behaviour"), f"{where}, {key}").ravel()
         for name, key in cfg.behaviour.items()
@@ -75,7 +112,7 @@ def _recording(path: Path, group: str, found: Arrays, cfg: TracesConfig) -> Reco
     events = [
         span for label, key in cfg.events.items() for span in _spans(where, found, label, key, cfg, seconds, rate)
     ]
-    return Recording(path, group, values, labels, seconds, rate, events=tuple(events), behaviour=behaviour)
+    return Recording(path, group, values, labels, seconds, rate, events=tuple(events), behaviour=behaviour, trial=trial)
 
 
 def _get(where: str, found: Arrays, name: str, setting: str) -> Any:
@@ -95,7 +132,7 @@ def _series(where: str, found: Arrays, cfg: TracesConfig) -> str:
         return choose(where, "array", cfg.series, list(found), "series")
     named = {*_NAMES, *_TIMES, *_RATES, cfg.names, cfg.time, *cfg.events.values(), *cfg.behaviour.values()}
     arrays = [name for name in found if name not in named]
-    flat = [name for name in arrays if np.asarray(found[name]()).ndim == 2] if len(arrays) > 1 else arrays
+    flat = [name for name in arrays if np.asarray(found[name]()).ndim in (2, 3)] if len(arrays) > 1 else arrays
     return choose(where, "arrays that may be the traces", "", flat, "series")
 
 

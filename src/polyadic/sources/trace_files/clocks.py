@@ -82,4 +82,8 @@ def _resampled(recording: Recording, clock: NDArray[np.float64], rate: float) ->
         return np.where(inside, np.nan, first + last).astype(values.dtype)
 
     behaviour = {name: at(series) for name, series in recording.behaviour.items()}
-    return replace(recording, values=at(recording.values), time=new, behaviour=behaviour)
+    trial = (
+        None if recording.trial is None else np.where(inside, -1, recording.trial[np.where(weight < 1, left, right)])
+    )
+    trial = None if trial is None else trial.astype(np.int32)
+    return replace(recording, values=at(recording.values), time=new, behaviour=behaviour, trial=trial)

@@ -154,6 +154,11 @@ def dataset(recordings: Sequence[Recording], rate: float, cfg: TracesConfig, dro
     if any(recording.position is not None for recording in recordings):
         out["position"] = _positions(recordings, rows)
         out = out.assign_coords(axis=("axis", ["x", "y", "z"][: out.sizes["axis"]]))
+    if any(recording.trial is not None for recording in recordings):
+        out["trial"] = _trials(recordings, frames)
+    if any(recording.session for recording in recordings):
+        names = np.array([recording.session for recording in recordings], str)
+        out["session"] = ("animal", names, {"long_name": "session of the recording"})
     _report(dropped)
     return kind.with_dropped(out, {reason: number for reason, number in dropped.items() if number})
 
@@ -186,6 +191,15 @@ def _behaviour(
             values[animal, : series.size] = series
         found[name] = (values, {"units": cfg.behaviour_units.get(name, "1"), "long_name": name.replace("_", " ")})
     return found
+
+
+def _trials(recordings: Sequence[Recording], frames: int) -> xr.DataArray:
+    values = np.full((len(recordings), frames), -1, np.int32)
+    for animal, recording in enumerate(recordings):
+        if recording.trial is not None:
+            values[animal, : recording.trial.size] = recording.trial
+    attributes = {"units": "1", "long_name": "number of the trial, -1 outside of trials"}
+    return xr.DataArray(values, dims=("animal", "time"), attrs=attributes)
 
 
 def _positions(recordings: Sequence[Recording], rows: Mapping[str, int]) -> xr.DataArray:

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from polyadic.core.errors import InputError, nearest
-from polyadic.sources.trace_files.recording import Recording, Span, choose, numbers, texts
+from polyadic.sources.trace_files.recording import Recording, Span, choose, numbers, texts, trials_of
 from polyadic.sources.trace_files.settings import TracesConfig
 
 _NAME_COLUMNS = (
@@ -56,6 +56,8 @@ def read(path: Path, cfg: TracesConfig) -> list[Recording]:
                 unit if unit not in ("n.a.", "a.u.", "au", "unknown", "lumens") else "",
                 tuple(_events(file)),
                 position=_position(table, rows),
+                trial=_trials(file, time),
+                session=_text(file["general/session_id"][()]) if "general/session_id" in file else "",
             )
         ]
 
@@ -144,6 +146,15 @@ def _events(file: h5py.File) -> list[Span]:
                 break
         found += [(float(a), float(b), label) for a, b, label in zip(start, stop, labels, strict=True)]
     return found
+
+
+def _trials(file: h5py.File, time: Any) -> Any:
+    """Return the trial of each frame by the table ``trials``, or None where the file has no such table or clock."""
+    tables = [table for table in _of_type(file, "TimeIntervals") if table.name.rpartition("/")[2] == "trials"]
+    if not tables or time is None or not all(name in tables[0] for name in _TIMES):
+        return None
+    columns = (np.asarray(tables[0][name][()], np.float64).tolist() for name in _TIMES)
+    return trials_of(time, list(zip(*columns, strict=True)))
 
 
 def _subject(file: h5py.File) -> str:

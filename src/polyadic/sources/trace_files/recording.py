@@ -34,6 +34,10 @@ class Recording:
         Spans; series (time,) by name; centres of the ROIs (roi, 2 or 3), NaN where unknown.
     rois
         Position of each row in the file.
+    trial
+        Number of the trial of each frame (time,), -1 outside of trials.
+    session
+        Name of the session, empty where the file has none.
     """
 
     path: Path
@@ -48,6 +52,8 @@ class Recording:
     behaviour: dict[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     position: NDArray[np.float64] | None = None
     rois: NDArray[np.intp] | None = None
+    trial: NDArray[np.int32] | None = None
+    session: str = ""
 
     def check(self) -> None:
         """Raise `InputError` where the parts do not fit together."""
@@ -58,6 +64,7 @@ class Recording:
         for what, found, wanted in (
             ("names", self.names, rois),
             ("time", self.time, frames),
+            ("trial", self.trial, frames),
             *((f"behaviour {name!r}", series, frames) for name, series in self.behaviour.items()),
         ):
             if found is not None and len(found) != wanted:
@@ -93,6 +100,45 @@ def choose(where: str, what: str, wanted: str, found: Sequence[str], setting: st
         return found[0]
     listed = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "") or "none"
     raise InputError(f"{where}: found {len(found)} {what} ({listed}); choose one by {setting}: NAME")
+
+
+TRIAL_AXES = {"neuron_time_trial": (2, 0, 1), "trial_neuron_time": (0, 1, 2), "trial_time_neuron": (0, 2, 1)}
+"""Orientations of arrays with trials, and the axes that are trial, neuron and time."""
+
+
+def joined_trials(
+    values: NDArray[np.floating[Any]], orientation: str, where: str
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.int32]]:
+    """Return an array of three axes as traces (roi, time), trial behind trial, and the trial of each frame.
+
+    Examples
+    --------
+    >>> joined_trials(np.zeros((2, 3, 4)), "trial_neuron_time", "x.npz")[1]
+    array([0, 0, 0, 0, 1, 1, 1, 1], dtype=int32)
+    """
+    if orientation not in TRIAL_AXES:
+        raise InputError(
+            f"{where}: has three axes {values.shape}; set orientation: {' or '.join(TRIAL_AXES)} (or name another array"
+            " by series)"
+        )
+    ordered = values.transpose(TRIAL_AXES[orientation])
+    trials, rois, frames = ordered.shape
+    number = np.repeat(np.arange(trials, dtype=np.int32), frames)
+    return ordered.transpose(1, 0, 2).reshape(rois, trials * frames), number
+
+
+def trials_of(time: NDArray[np.float64], spans: Sequence[tuple[float, float]]) -> NDArray[np.int32]:
+    """Return the number of the span that each frame lies in, -1 in none; where spans meet, the later one's.
+
+    Examples
+    --------
+    >>> trials_of(np.arange(6.0), [(1, 3), (3, 5)])
+    array([-1,  0,  0,  1,  1, -1], dtype=int32)
+    """
+    found = np.full(time.size, -1, np.int32)
+    for number, (start, stop) in enumerate(spans):
+        found[(time >= start) & (time < stop)] = number
+    return found
 
 
 def oriented(

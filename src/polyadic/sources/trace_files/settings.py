@@ -24,8 +24,12 @@ class TracesConfig:
     )
     time: str = setting("", "array or column with the time of each frame in s; empty: recognised, else sampling_rate")
     groups: str = setting("", "pattern of the groups of an HDF5 file, one an animal, as animals/*; empty: no groups")
-    orientation: Literal["auto", "neuron_time", "time_neuron"] = setting(
-        "auto", "axes of the arrays; auto: as the format has it, else by the length of names or time"
+    orientation: Literal[
+        "auto", "neuron_time", "time_neuron", "neuron_time_trial", "trial_neuron_time", "trial_time_neuron"
+    ] = setting(
+        "auto",
+        "axes of the arrays, three where they hold trials; auto: as the format has it, else by the length of names or"
+        " time",
     )
     sampling_rate: float | None = setting(None, "frames a second in Hz, where the files do not say; above 0")
     signal_type: Literal["auto", "raw", "dF/F", "z-score", "spikes", "BOLD"] = setting(
