@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import low_discrepancy
+from polyadic.kernels import low_discrepancy, permutation_symmetry
 from polyadic.kernels.counted_function import BudgetError, CountedFunction, Function
 from polyadic.kernels.nested_cross import NestedCross
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
@@ -20,6 +20,7 @@ _ROUNDS = 8
 _CLIMBS = 12
 _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
 _FLOOR = 1e-15
+_EXCHANGED = 1e-3  # of the tolerance: what an exchange of modes may change where they count as exchangeable
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class _Run:
         self.rng = np.random.default_rng(seed)
         self.offset = self.rng.uniform(size=function.dimension)
         self.drawn = 0
-        self.cross = NestedCross(function, bases, tolerance, self.rng)
+        kinds = list(zip(function.domain, bases, strict=True))
+        accepted = max(_EXCHANGED * tolerance, 4 * _FLOOR)
+        alike = permutation_symmetry.exchangeable(function, kinds, accepted, np.random.default_rng(seed + 1))
+        self.cross = NestedCross(function, bases, tolerance, self.rng, alike)
         self.stopped = ""
 
     def fresh(self, n: int) -> Array:
@@ -112,8 +116,12 @@ class _Run:
         """Grow and check in turn until the check finds nothing; return expansion and largest residual found."""
         expansion, error = self.expansion()
         try:
+            shape: tuple[int, ...] = ()
             for _ in range(_ROUNDS):
                 self.grow()
+                before, shape = shape, (*self.cross.core.shape, *(space.size for space in self.cross.spaces))
+                if shape == before:  # what the last check found did not help
+                    break
                 expansion, error = self.expansion()
                 error = self.check(expansion)
                 if _SAFETY * error <= tolerance * self.f.largest or (
@@ -222,8 +230,8 @@ def approximate(
         Seed of the test points.
     """
     f = CountedFunction(function, domain, max_evaluations)
-    run = _Run(f, bases, tolerance, seed)
     try:
+        run = _Run(f, bases, tolerance, seed)
         x, value = run.start()
         if value == 0:
             tried = f"f is zero at all {f.count} points that were tried"

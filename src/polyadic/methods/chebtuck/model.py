@@ -1,6 +1,7 @@
 """The result of the method: a function in Chebyshev-Tucker format, to evaluate, differentiate and combine."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -8,12 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import chebyshev_cross, grid_interpolation, tucker_compression
+from polyadic.kernels import canonical_error, chebyshev_cross, grid_interpolation, tucker_compression
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 from polyadic.kinds import chebyshev_tucker as kind
 
 Array = NDArray[np.float64]
 
+_ROUNDING = 1e-12  # relative error that conversions reach; less is not asked of them
 _EXACT_PRODUCT = 2**22  # largest core of a product that is formed in full
 
 
@@ -123,18 +125,73 @@ class ChebyshevTucker:
 
         Notes
         -----
-        Columns are interpolated locally, then `grid_interpolation.cp_to_tucker`. The error of this
-        interpolation is not known from the grid alone, so ``error_estimate`` is NaN.
+        Columns are interpolated locally, then `grid_interpolation.cp_to_tucker`. ``error_estimate`` compares with
+        the tensor on its grid, with the interpolant between the points, and degrees of interpolation with each other
+        (`canonical_error.on_grid`); ``converged`` says that it is at most the tolerance or 1e-12.
         """
-        axes = [np.asarray(x, float) for x in grid]
+        axes, size = [np.asarray(x, float) for x in grid], np.asarray(weights, float)
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
+        samples = [np.asarray(a, float) for a in factors]
         columns = [
-            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree, order)
-            for a, x, interval in zip(factors, axes, ends, strict=True)
+            grid_interpolation.to_coefficients(a, x, interval, tolerance, degree, order)
+            for a, x, interval in zip(samples, axes, ends, strict=True)
         ]
-        core, spans = grid_interpolation.cp_to_tucker(np.asarray(weights, float), columns, tolerance)
-        expansion = Expansion(core, tuple(spans), tuple(ends), ("chebyshev",) * len(ends))
-        return cls(expansion, scale=_largest_value(expansion))
+        expansion = _of_columns(size, columns, ends, tolerance)
+        error = canonical_error.on_grid(expansion.at, size, samples, axes, ends, order)
+        return cls._estimated(expansion, error, tolerance)
+
+    @classmethod
+    def from_gaussians(
+        cls,
+        weights: ArrayLike,
+        exponents: ArrayLike,
+        domain: Sequence[tuple[float, float]],
+        centres: ArrayLike = 0.0,
+        tolerance: float = 1e-13,
+    ) -> Self:
+        r"""Return a sum of Gaussians :math:`\sum_l \lambda_l \exp(-\sum_k a_l (x_k - c_{lk})^2)`, no grid between.
+
+        The input of the range-separated format in analytic form: flat Gaussians of a sinc quadrature of 1/r, say.
+
+        Parameters
+        ----------
+        weights
+            ``(R,)``.
+        exponents
+            ``(R,)``, or ``(R, d)`` where they differ by mode.
+        domain
+            Per mode (low, high).
+        centres
+            ``(R, d)``, or anything that broadcasts to it.
+        tolerance
+            As of `from_cp`.
+
+        Examples
+        --------
+        >>> f = ChebyshevTucker.from_gaussians([1.0, 2.0], [1.0, 4.0], [(-1, 1)] * 3)
+        >>> f.ranks, bool(abs(f(0.5, 0, 0) - np.exp(-0.25) - 2 * np.exp(-1)) < 1e-12)
+        ((2, 2, 2), True)
+        """
+        ends = [(float(low), float(high)) for low, high in domain]
+        size = np.asarray(weights, float)
+        shape = (len(size), len(ends))
+        a = np.broadcast_to(np.asarray(exponents, float).reshape(len(size), -1), shape)
+        c = np.broadcast_to(np.asarray(centres, float), shape)
+        series = [
+            grid_interpolation.series(functools.partial(_bells, a[:, k], c[:, k]), interval, tolerance)
+            for k, interval in enumerate(ends)
+        ]
+        expansion = _of_columns(size, series, ends, tolerance)
+        error = canonical_error.of_gaussians(expansion.at, size, a, c, ends)
+        return cls._estimated(expansion, error, tolerance)
+
+    @classmethod
+    def _estimated(cls, expansion: Expansion, error: float, tolerance: float) -> Self:
+        scale = _largest_value(expansion)
+        estimate = error / scale if scale > 0 else error
+        most = max(tolerance, _ROUNDING)
+        message = "" if estimate <= most else f"the error estimate is {estimate:.1e}, above {most:.1e}"
+        return cls(expansion, scale, estimate, not message, 0, message)
 
     @classmethod
     def from_grid(
@@ -360,6 +417,17 @@ class ChebyshevTucker:
             message=str(ds.attrs.get("message", "")),
             names=tuple(names),
         )
+
+
+def _of_columns(
+    weights: Array, series: Sequence[Array], ends: Sequence[tuple[float, float]], tolerance: float
+) -> Expansion:
+    core, spans = grid_interpolation.cp_to_tucker(weights, series, tolerance)
+    return Expansion(core, tuple(spans), tuple(ends), ("chebyshev",) * len(ends))
+
+
+def _bells(exponents: Array, centres: Array, x: Array) -> Array:
+    return np.asarray(np.exp(-exponents * np.square(x[:, None] - centres)))
 
 
 def mode_names(dimension: int) -> tuple[str, ...]:
