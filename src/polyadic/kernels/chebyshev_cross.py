@@ -19,6 +19,7 @@ _TESTS = 2000
 _ROUNDS = 8
 _CLIMBS = 12
 _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
+_LARGE_CORE = 2**17  # entries from which an expansion is compared with a part of the pool only
 _FLOOR = 1e-15
 _EXCHANGED = 1e-3  # of the tolerance: what an exchange of modes may change where they count as exchangeable
 
@@ -114,32 +115,24 @@ class _Run:
 
     def rounds(self, tolerance: float) -> tuple[Expansion, float]:
         """Grow and check in turn until the check finds nothing; return expansion and largest residual found."""
-        expansion, error = self.expansion()
+        error = float("inf")
+        shape: tuple[int, ...] = ()
         try:
-            shape: tuple[int, ...] = ()
             for _ in range(_ROUNDS):
                 self.grow()
                 before, shape = shape, (*self.cross.core.shape, *(space.size for space in self.cross.spaces))
                 if shape == before:  # what the last check found did not help
                     break
-                expansion, error = self.expansion()
-                error = self.check(expansion)
+                error = self.check()
                 if _SAFETY * error <= tolerance * self.f.largest or (
                     self.cross.unresolved and error <= self.cross.target
                 ):
                     break
         except BudgetError as stop:
             self.stopped = f"the evaluations ran out ({stop}); raise max_evaluations or the tolerance"
-            if self.stopped and error <= self.cross.target:  # the last check was cut short: nothing was verified
-                error = max(error, self.cross.target)
-            expansion, error = self.best(expansion, error)
-        return expansion, error
-
-    def best(self, expansion: Expansion, error: float) -> tuple[Expansion, float]:
-        """Return the present expansion, or the given one where that is better on the pool, and its error there."""
-        present, found = self.expansion()
-        given = self.largest(expansion, self.cross.points, self.cross.values)
-        return (present, max(found, min(error, given))) if found <= given else (expansion, max(given, error))
+            error = self.cross.target  # the last check was cut short: nothing was verified
+        expansion, known = self.expansion()
+        return expansion, max(known, error)
 
     def reason(self, estimate: float, tolerance: float) -> str:
         """Return why the tolerance was not reached, or nothing."""
@@ -156,15 +149,21 @@ class _Run:
         return ""
 
     def expansion(self) -> tuple[Expansion, float]:
-        """Return the compressed expansion and its largest residual on the pool."""
-        plain = float(np.abs(self.cross.residuals()).max(initial=0.0))
-        tolerance = 0.1 * self.cross.target
-        for _ in range(6):
+        """Return the compressed expansion and its largest residual on the pool; of a large core on a part of it."""
+        rest = np.abs(self.cross.residuals())
+        plain, size = float(rest.max(initial=0.0)), float(np.prod(self.cross.core.shape))
+        part = np.arange(len(rest))
+        if size > _LARGE_CORE:
+            part = np.unique(np.r_[np.argsort(-rest, kind="stable")[:_TESTS // 4], part[-_TESTS // 2 :]])
+        points, values = self.cross.points[part], self.cross.values[part]
+        # Entries of a core have errors of their own, whose norm grows with their number; the maximum hardly does.
+        tolerance = 0.1 * self.cross.target * max(1.0, np.sqrt(size) / 50)
+        for _ in range(8):
             expansion = self.cross.expansion(tolerance)
-            error = self.largest(expansion, self.cross.points, self.cross.values)
+            error = self.largest(expansion, points, values)
             if error <= max(1.3 * plain, 0.6 * self.cross.target):
                 break
-            tolerance /= 8
+            tolerance /= 4 if size > _LARGE_CORE else 8
         return expansion, error
 
     def residual(self, expansion: Expansion, points: Array, values: Array) -> Array:
@@ -182,22 +181,22 @@ class _Run:
         top = int(np.abs(values).argmax())
         return np.vstack([low_discrepancy.landmarks(self.f.dimension)[:40], points[top], points[worst]])
 
-    def check(self, expansion: Expansion) -> float:
+    def check(self) -> float:
         """Search adversarially for the largest residual; all points join the pool."""
-        before = self.residual(expansion, self.cross.points, self.cross.values)
+        before = self.cross.residuals()
         centres = self.centres(before)
         n = min(_TESTS, max(256, self.f.left // 4))
         points = np.vstack([self.fresh(n // 2), low_discrepancy.cloud(centres, n // (2 * len(centres)), self.rng)])
         values = self.f(points)
         everything = np.vstack([points, self.cross.points])
-        rest = np.concatenate([self.residual(expansion, points, values), before])
+        rest = np.concatenate([values - self.cross.at(points), before])
         starts = low_discrepancy.peaks(everything, rest, 6)
         known: list[Array] = [values]
 
         def residual_of(where: Array) -> Array:
             got = self.f(where)
             known.append(got)
-            return self.residual(expansion, where, got)
+            return got - self.cross.at(where)
 
         _, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
         self.cross.add_tests(np.vstack([points, tried]), np.concatenate(known))

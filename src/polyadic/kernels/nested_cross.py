@@ -31,6 +31,7 @@ LARGEST = 2**17 + 1
 
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
+_FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
 
 
@@ -118,7 +119,7 @@ class NestedCross:
 
         Returns whether any rank was raised.
         """
-        x = x.copy()
+        start, x = x, x.copy()
         found = []
         for mode in range(self.dimension):
             fibre = self._fibre(x, mode, value)
@@ -128,7 +129,7 @@ class NestedCross:
             found.append((fibre, float(np.abs(rest).max())))
             top = int(np.abs(rest).argmax())
             x[mode], value = space.points[top], float(values[top])
-        return self._take(found)
+        return self._take(found, start)
 
     def _along(self, x: Array, mode: int) -> Array:
         """Return the approximation on a line, as coordinates in the span of its mode."""
@@ -136,17 +137,19 @@ class NestedCross:
             return np.zeros(self.spaces[mode].rank)
         return self._reduced.along([space.at(x[k : k + 1]) for k, space in enumerate(self.spaces)], mode)
 
-    def _take(self, found: list[tuple[PiecewiseFibre, float]]) -> bool:
+    def _take(self, found: list[tuple[PiecewiseFibre, float]], x: Array) -> bool:
         before = self.core.shape
         residuals = [s.residual(f) for s, (f, _) in zip(self.spaces, found, strict=True)]
         needed = 0.1 * max(rest for _, rest in found)
         strongest = max(r.peak for r in residuals)
+        if strongest < _FITTING * needed and self._refine_core(x):
+            return True
         noise = _FLOOR * self.function.largest
         for mode in sorted(range(self.dimension), key=lambda k: -residuals[k].peak):
             space, fibre = self.spaces[mode], found[mode][0]
             shared = space.rank > before[mode]  # a fibre of an exchangeable mode was taken in
             residual = space.residual(fibre) if shared else residuals[mode]
-            wanted = residual.peak >= needed or (residual.peak >= strongest and not shared)
+            wanted = residual.peak >= (3 * needed if shared else needed) or (residual.peak >= strongest and not shared)
             if wanted and residual.peak > noise and space.rank < space.size:
                 space.add(fibre, residual)
         if all(space.rank == r for space, r in zip(self.spaces, before, strict=True)):
@@ -154,6 +157,26 @@ class NestedCross:
         self._extend_core(before)
         self._update(before)
         return True
+
+    def _refine_core(self, x: Array) -> bool:
+        """Look for errors of the core at the nodes that matter most at a point; return whether any was put right."""
+        weights = [
+            np.abs(space.at(x[k : k + 1])[0] @ space.solve(np.eye(space.rank))) for k, space in enumerate(self.spaces)
+        ]
+        near = np.array([[int(w.argmax()) for w in weights]])
+        if not self.core.refine(_CORE * self.target, near):
+            return False
+        self._reduced = self.reduced_core()
+        return True
+
+    def at(self, points: Array) -> Array:
+        """Return the values of the approximation at ``(n, d)`` points of the reference box."""
+        if self._reduced is None:
+            return np.zeros(len(points))
+        rows = [space.at(points[:, k]) for k, space in enumerate(self.spaces)]
+        step = self._reduced.step
+        parts = [slice(start, start + step) for start in range(0, len(points), step)]
+        return np.concatenate([self._reduced.at([r[part] for r in rows]) for part in parts])
 
     def _at_nodes(self, index: NDArray[np.intp]) -> Array:
         """Return the values at nodes of the modes, those of exchangeable modes asked for once."""

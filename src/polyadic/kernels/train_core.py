@@ -6,7 +6,8 @@ with :math:`P_k = A(I_k, J_k)` for chosen sets of left and right indices and
 :math:`T_k = A(I_{k-1}, i_k, J_k)`. Pivots are only ever added (Savostyanov, *Linear Algebra Appl.* 458 (2014), 217).
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import scipy.linalg
@@ -45,15 +46,21 @@ class TrainCore:
 
     def extend(self, shape: tuple[int, ...], accepted: float) -> None:
         """Take in new nodes, so that there are as many as ``shape`` says, each value within the accepted error."""
-        before = self.shape, list(self._left), list(self._right), list(self._parts)
-        try:
+        with self._restored():
             self.shape = shape
             if not self._parts:
                 self._begin()
             else:
                 self._parts = [self._part(k) for k in range(self.dimension)]
             self.refine(accepted)
-        except RuntimeError:  # the budget: what was there before still stands
+
+    @contextlib.contextmanager
+    def _restored(self) -> Iterator[None]:
+        """Put back what was there before where an error, an exhausted budget say, cuts a change short."""
+        before = self.shape, list(self._left), list(self._right), list(self._parts)
+        try:
+            yield
+        except Exception:
             self.shape, self._left, self._right, self._parts = before
             raise
 
@@ -78,13 +85,14 @@ class TrainCore:
         whether any was added.
         """
         added = False
-        for sweep in range(_SWEEPS):
-            bonds = list(range(1, self.dimension))
-            found = [self._improve(bond, accepted) for bond in (bonds if sweep % 2 == 0 else bonds[::-1])]
-            found.append(self._globally(accepted, near))
-            added = added or any(found)
-            if not any(found):
-                break
+        bonds = list(range(1, self.dimension))
+        with self._restored():
+            for sweep in range(_SWEEPS):
+                found = [self._improve(bond, accepted) for bond in (bonds if sweep % 2 == 0 else bonds[::-1])]
+                found.append(self._globally(accepted, near))
+                added = added or any(found)
+                if not any(found):
+                    break
         return added
 
     def _rows(self, bond: int) -> Index:
