@@ -149,21 +149,26 @@ class _Run:
         return ""
 
     def expansion(self) -> tuple[Expansion, float]:
-        """Return the compressed expansion and its largest residual on the pool; of a large core on a part of it."""
+        """Return the compressed expansion and how far it is from values of the pool, or from the cross anywhere else.
+
+        Of a large core in many modes the pool is looked at in part: an expansion costs all of its entries a point.
+        """
         rest = np.abs(self.cross.residuals())
         plain, size = float(rest.max(initial=0.0)), float(np.prod(self.cross.core.shape))
-        part = np.arange(len(rest))
-        if size > _LARGE_CORE:
-            part = np.unique(np.r_[np.argsort(-rest, kind="stable")[:_TESTS // 4], part[-_TESTS // 2 :]])
-        points, values = self.cross.points[part], self.cross.values[part]
-        # Entries of a core have errors of their own, whose norm grows with their number; the maximum hardly does.
-        tolerance = 0.1 * self.cross.target * max(1.0, np.sqrt(size) / 50)
+        part, large = np.arange(len(rest)), self.f.dimension > 3 and size > _LARGE_CORE
+        if large:
+            part = np.unique(np.r_[np.argsort(-rest, kind="stable")[: _TESTS // 4], part[-_TESTS // 4 :]])
+        elsewhere = np.vstack([self.fresh(_TESTS // 4), low_discrepancy.cloud(self.centres(rest), 20, self.rng)])
+        points = np.vstack([self.cross.points[part], elsewhere])
+        values = np.concatenate([self.cross.values[part], self.cross.at(elsewhere)])
+        # Entries of a train have errors of their own, whose norm grows with their number; the maximum hardly does.
+        tolerance = 0.1 * self.cross.target * (max(1.0, np.sqrt(size) / 50) if large else 1.0)
         for _ in range(8):
             expansion = self.cross.expansion(tolerance)
             error = self.largest(expansion, points, values)
             if error <= max(1.3 * plain, 0.6 * self.cross.target):
                 break
-            tolerance /= 4 if size > _LARGE_CORE else 8
+            tolerance /= 4 if large else 8
         return expansion, error
 
     def residual(self, expansion: Expansion, points: Array, values: Array) -> Array:

@@ -65,7 +65,7 @@ class FullForm:
     @property
     def step(self) -> int:
         """Points that may be contracted at once."""
-        return max(64, 2**22 // max(1, self.core[0].size))
+        return int(max(64, 2**22 // max(1, self.core[0].size)))
 
     def at(self, factors: Sequence[Array]) -> Array:
         """Return the values at points from the factor values ``(n, r_k)`` of every mode."""

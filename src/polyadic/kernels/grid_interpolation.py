@@ -13,6 +13,7 @@ from polyadic.kernels.series_length import series_length
 
 Array = NDArray[np.float64]
 
+_BLOCK = 8
 _NOISE = 1e-9  # share of the largest coefficient above which a flat tail is an unresolved function, not noise
 
 
@@ -129,7 +130,8 @@ def _before_noise(size: Array) -> int:
     level = float(np.median(size[n // 2 :]))
     if middle > 3 * end or level > _NOISE * size.max(initial=0.0):
         return n
-    return int(np.flatnonzero(size > 8 * level).max(initial=0)) + 1
+    medians = np.median(size[: n // _BLOCK * _BLOCK].reshape(-1, _BLOCK), axis=1)  # single peaks of noise do not count
+    return min(n, (int(np.flatnonzero(medians > 3 * level).max(initial=0)) + 2) * _BLOCK)
 
 
 def cp_to_tucker(weights: Array, factors: Sequence[Array], tolerance: float) -> tuple[Array, list[Array]]:

@@ -3,9 +3,9 @@ r"""Nested adaptive cross approximation: a Tucker model of a function from fibre
 .. math:: \tilde f = (P_1 \otimes \cdots \otimes P_d) f
 
 with :math:`P_k` the interpolation in the span of the fibres of mode k at as many nodes. Only fibres and the values
-at the tensor product of the nodes are needed, and these are, beyond three modes, themselves approximated by crosses as a
-tensor train. Nodes are nested, so no value is asked for twice when ranks grow. Modes that may be exchanged share span
-and nodes, and one value stands for all permutations of its point.
+at the tensor product of the nodes are needed, and these are, beyond three modes, themselves approximated by crosses
+as a tensor train. Nodes are nested, so no value is asked for twice when ranks grow. Modes that may be exchanged share
+span and nodes, and one value stands for all permutations of its point.
 """
 
 import itertools

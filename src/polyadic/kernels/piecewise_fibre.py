@@ -82,7 +82,7 @@ class PiecewiseFibre:
         """
         joined: list[tuple[float, float, float]] = []
         for p in self.pieces:
-            low, high, needed = joined[-1] if joined else (p.low, p.low, np.inf)
+            low, _, needed = joined[-1] if joined else (p.low, p.low, np.inf)
             if _JOINED * (needed + p.needed) <= _JOIN:
                 joined[-1] = low, p.high, _JOINED * (needed + p.needed)
             else:

@@ -120,8 +120,9 @@ class TrainCore:
         rows, columns = self._rows(bond), self._columns(bond)
         while len(self._left[bond]) < min(len(rows), len(columns)):
             left, right = self._halves(bond)
-            at = self._probes(len(rows), len(self._left[bond - 1]), bond - 1), self._probes(
-                len(columns), len(self._right[bond + 1]), bond
+            at = (
+                self._probes(len(rows), len(self._left[bond - 1]), bond - 1),
+                self._probes(len(columns), len(self._right[bond + 1]), bond),
             )
             known = self._cache(np.hstack([rows[at[0]], columns[at[1]]]))
             rest = np.abs(known - np.einsum("pa,ap->p", left[at[0]], right[:, at[1]]))
@@ -215,7 +216,7 @@ class TrainForm:
     @property
     def step(self) -> int:
         """Points that may be contracted at once."""
-        return max(64, 2**22 // max(core[0].size for core in self.cores))
+        return int(max(64, 2**22 // max(core[0].size for core in self.cores)))
 
     def at(self, factors: Sequence[Array]) -> Array:
         """Return the values at points from the factor values ``(n, r_k)`` of every mode."""

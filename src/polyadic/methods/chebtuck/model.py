@@ -133,7 +133,9 @@ class ChebyshevTucker:
         ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
         samples = [np.asarray(a, float) for a in factors]
         columns = [
-            grid_interpolation.to_coefficients(a, x, interval, tolerance, degree, order)
+            grid_interpolation.to_coefficients(
+                a, x, interval, max(tolerance, canonical_error.of_columns(a, x, order) / 10), degree, order
+            )
             for a, x, interval in zip(samples, axes, ends, strict=True)
         ]
         expansion = _of_columns(size, columns, ends, tolerance)
