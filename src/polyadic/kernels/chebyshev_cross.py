@@ -20,6 +20,7 @@ _ROUNDS = 8
 _CLIMBS = 12
 _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
 _LARGE_CORE = 2**17  # entries from which an expansion is compared with a part of the pool only
+_SUSPECTS = 32
 _FLOOR = 1e-15
 _EXCHANGED = 1e-3  # of the tolerance: what an exchange of modes may change where they count as exchangeable
 
@@ -55,14 +56,17 @@ class Approximation:
 class _Run:
     """One approximation on its way: growth of ranks by the pool, then checks that enlarge the pool."""
 
-    def __init__(self, function: CountedFunction, bases: Sequence[str], tolerance: float, seed: int) -> None:
+    def __init__(
+        self, function: CountedFunction, bases: Sequence[str], tolerance: float, seed: int, *, exchange: bool = True
+    ) -> None:
         self.f = function
         self.rng = np.random.default_rng(seed)
         self.offset = self.rng.uniform(size=function.dimension)
         self.drawn = 0
         kinds = list(zip(function.domain, bases, strict=True))
-        accepted = max(_EXCHANGED * tolerance, 4 * _FLOOR)
-        alike = permutation_symmetry.exchangeable(function, kinds, accepted, np.random.default_rng(seed + 1))
+        self.accepted = max(_EXCHANGED * tolerance, 4 * _FLOOR)
+        draws = np.random.default_rng(seed + 1)
+        alike = permutation_symmetry.exchangeable(function, kinds, self.accepted, draws) if exchange else []
         self.cross = NestedCross(function, bases, tolerance, self.rng, alike)
         self.stopped = ""
 
@@ -133,6 +137,16 @@ class _Run:
             error = self.cross.target  # the last check was cut short: nothing was verified
         expansion, known = self.expansion()
         return expansion, max(known, error)
+
+    def mistaken(self) -> bool:
+        """Return whether modes taken for exchangeable are not, at the points where the approximation is worst."""
+        groups = self.cross.exchangeable
+        worst = np.argsort(-np.abs(self.cross.residuals()), kind="stable")[:_SUSPECTS]
+        if not groups or len(worst) > self.f.left:
+            return False
+        points, values = self.cross.points[worst], self.cross.values[worst]
+        alike = self.f(permutation_symmetry.representative(points, groups))
+        return bool(np.abs(alike - values).max() > self.accepted * self.f.largest)
 
     def reason(self, estimate: float, tolerance: float) -> str:
         """Return why the tolerance was not reached, or nothing."""
@@ -234,26 +248,35 @@ def approximate(
         Seed of the test points.
     """
     f = CountedFunction(function, domain, max_evaluations)
+    found, run = _attempt(f, bases, tolerance, seed, exchange=True)
+    if not found.converged and f.left > f.count and run.mistaken():
+        found, _ = _attempt(f, bases, tolerance, seed, exchange=False)
+    return found
+
+
+def _attempt(
+    f: CountedFunction, bases: Sequence[str], tolerance: float, seed: int, *, exchange: bool
+) -> tuple[Approximation, _Run]:
     try:
-        run = _Run(f, bases, tolerance, seed)
+        run = _Run(f, bases, tolerance, seed, exchange=exchange)
         x, value = run.start()
         if value == 0:
             tried = f"f is zero at all {f.count} points that were tried"
-            return _zero(run, domain, bases, f"{tried}: it is zero, or lives on a tiny part of the domain")
+            return _zero(run, bases, f"{tried}: it is zero, or lives on a tiny part of the domain"), run
         if not run.cross.grow(x, value):
-            return _zero(run, domain, bases, "f lives on a part of the domain that is too small for any grid")
+            return _zero(run, bases, "f lives on a part of the domain that is too small for any grid"), run
     except BudgetError as stop:
         raise ValueError(f"max_evaluations is too small to begin with: {stop}; give more") from stop
     expansion, error = run.rounds(tolerance)
     safety = _SAFETY * 4 if run.cross.unresolved else _SAFETY  # round a cusp the search is furthest from the worst
     estimate = max(safety * error, _FLOOR * f.largest) / f.largest
     message = run.reason(estimate, tolerance)
-    return Approximation(expansion, f.largest, estimate, not message, f.count, message)
+    return Approximation(expansion, f.largest, estimate, not message, f.count, message), run
 
 
-def _zero(run: _Run, domain: Sequence[tuple[float, float]], bases: Sequence[str], message: str) -> Approximation:
+def _zero(run: _Run, bases: Sequence[str], message: str) -> Approximation:
     """Return the zero function, unconverged: what is zero wherever one looks may be a spike elsewhere."""
-    ends = tuple((float(low), float(high)) for low, high in domain)
+    ends = tuple((float(low), float(high)) for low, high in run.f.domain)
     columns = tuple(np.ones((1, 1)) for _ in bases)
     nothing = Expansion(np.zeros((1,) * len(bases)), columns, ends, tuple(bases))
     message = (
