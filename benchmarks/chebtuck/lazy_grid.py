@@ -1,6 +1,6 @@
 """A grid larger than memory from a few thousand numbers: peak memory and time by its size, and slices of it.
 
-``OMP_NUM_THREADS=1 python benchmarks/chebtuck/lazy_grid.py FOLDER [n ...]`` approximates 1 / (1 + 25 r^2) at 1e-10 once,
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/lazy_grid.py FOLDER [n ...]`` approximates 1 / (1 + 25 r^2) at 1e-10,
 then writes its values on an n^3 grid (default 256, 512, 1024, 2048) by chunks to a Zarr store of float32 in FOLDER
 and removes it again. Every size runs in a process of its own, so that peak memory (resident set, from the operating
 system) is its own. A size is skipped with a sentence where the raw values do not fit the free disk. Slices are those

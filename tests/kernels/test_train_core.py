@@ -63,14 +63,16 @@ def test_train_and_full_core_contract_alike():
 
 
 def test_exhausted_values_leave_the_train_as_it_was():
-    _, values = grown()
-    core = TrainCore(Counted(rational, values.nodes, 3000), 5, np.random.default_rng(0))
+    values = Counted(rational, np.cos(np.arange(1.0, 13.0) ** 2))
+    core = TrainCore(values, 5, np.random.default_rng(0))
+    for n in (1, 3, 6):
+        core.extend((n,) * 5, 1e-9)
+    held = core.reduced([np.eye(6)] * 5).dense()
+    values.most = len(values.asked) + 1000
     with pytest.raises(RuntimeError, match="no values"):
-        for n in (1, 3, 6, 9, 12):
-            held = core.shape, core.reduced([np.eye(k) for k in core.shape]).dense() if all(core.shape) else None
-            core.extend((n,) * 5, 1e-9)
-    assert core.shape == held[0]
-    np.testing.assert_array_equal(core.reduced([np.eye(k) for k in core.shape]).dense(), held[1])
+        core.extend((12,) * 5, 1e-9)
+    assert core.shape == (6,) * 5
+    np.testing.assert_array_equal(core.reduced([np.eye(6)] * 5).dense(), held)
 
 
 def test_only_modes_that_may_be_exchanged_are_grouped():

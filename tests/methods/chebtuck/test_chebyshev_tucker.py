@@ -1,5 +1,7 @@
 """The facade: accuracy within the tolerance, few evaluations, honest estimates, clear refusals."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -180,7 +182,7 @@ def test_rough_columns_end_where_their_noise_begins():
 
 def test_five_coupled_variables_take_a_small_part_of_their_core():
     def f(*x):
-        return np.exp(-sum(a * b for a, b in zip(x, x[1:], strict=False)))
+        return np.exp(-sum(a * b for a, b in itertools.pairwise(x)))
 
     model = polyadic.chebyshev_tucker(f, [(-1, 1)] * 5, 1e-6)
     assert model.converged

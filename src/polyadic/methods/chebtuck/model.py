@@ -1,7 +1,6 @@
 """The result of the method: a function in Chebyshev-Tucker format, to evaluate, differentiate and combine."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -9,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import canonical_error, chebyshev_cross, grid_interpolation, tucker_compression
+from polyadic.kernels import chebyshev_cross, sampled_input, tucker_compression
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 from polyadic.kinds import chebyshev_tucker as kind
 
@@ -129,18 +128,9 @@ class ChebyshevTucker:
         the tensor on its grid, with the interpolant between the points, and degrees of interpolation with each other
         (`canonical_error.on_grid`); ``converged`` says that it is at most the tolerance or 1e-12.
         """
-        axes, size = [np.asarray(x, float) for x in grid], np.asarray(weights, float)
-        ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
-        samples = [np.asarray(a, float) for a in factors]
-        columns = [
-            grid_interpolation.to_coefficients(
-                a, x, interval, max(tolerance, canonical_error.of_columns(a, x, order) / 10), degree, order
-            )
-            for a, x, interval in zip(samples, axes, ends, strict=True)
-        ]
-        expansion = _of_columns(size, columns, ends, tolerance)
-        error = canonical_error.on_grid(expansion.at, size, samples, axes, ends, order)
-        return cls._estimated(expansion, error, tolerance)
+        samples, axes = ([np.asarray(a, float) for a in arrays] for arrays in (factors, grid))
+        found = sampled_input.canonical(np.asarray(weights, float), samples, axes, tolerance, domain, degree, order)
+        return cls._estimated(*found, tolerance)
 
     @classmethod
     def from_gaussians(
@@ -152,8 +142,6 @@ class ChebyshevTucker:
         tolerance: float = 1e-13,
     ) -> Self:
         r"""Return a sum of Gaussians :math:`\sum_l \lambda_l \exp(-\sum_k a_l (x_k - c_{lk})^2)`, no grid between.
-
-        The input of the range-separated format in analytic form: flat Gaussians of a sinc quadrature of 1/r, say.
 
         Parameters
         ----------
@@ -174,18 +162,8 @@ class ChebyshevTucker:
         >>> f.ranks, bool(abs(f(0.5, 0, 0) - np.exp(-0.25) - 2 * np.exp(-1)) < 1e-12)
         ((2, 2, 2), True)
         """
-        ends = [(float(low), float(high)) for low, high in domain]
-        size = np.asarray(weights, float)
-        shape = (len(size), len(ends))
-        a = np.broadcast_to(np.asarray(exponents, float).reshape(len(size), -1), shape)
-        c = np.broadcast_to(np.asarray(centres, float), shape)
-        series = [
-            grid_interpolation.series(functools.partial(_bells, a[:, k], c[:, k]), interval, tolerance)
-            for k, interval in enumerate(ends)
-        ]
-        expansion = _of_columns(size, series, ends, tolerance)
-        error = canonical_error.of_gaussians(expansion.at, size, a, c, ends)
-        return cls._estimated(expansion, error, tolerance)
+        found = sampled_input.gaussians(np.asarray(weights), exponents, centres, domain, tolerance)
+        return cls._estimated(*found, tolerance)
 
     @classmethod
     def _estimated(cls, expansion: Expansion, error: float, tolerance: float) -> Self:
@@ -210,30 +188,11 @@ class ChebyshevTucker:
         itself, so that interpolation runs over few columns.
         The estimate compares the result with all values of the grid.
         """
-        array = np.asarray(values, float)
         axes = [np.asarray(x, float) for x in grid]
-        ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
-        inside = [np.clip(x, *interval) for x, interval in zip(axes, ends, strict=True)]
-        scale = float(np.abs(array).max())
-        for share in (
-            0.1,
-            0.08,
-            0.06,
-            0.04,
-            0.02,
-            0.01,
-        ):  # of the tolerance, which is of the largest value: norms bound it loosely
-            core, columns = tucker_compression.hosvd(array, share * tolerance * float(np.linalg.norm(array)))
-            series = [
-                grid_interpolation.to_coefficients(u, x, interval, share * tolerance, order=order)
-                for u, x, interval in zip(columns, axes, ends, strict=True)
-            ]
-            found = cls.from_coefficients(core, series, ends, tolerance=share * tolerance)
-            error = float(np.abs(found.on_grid(*inside) - array).max()) / (scale or 1.0)
-            if error <= tolerance:
-                break
+        found = sampled_input.whole(np.asarray(values, float), axes, tolerance, domain, order)
+        expansion, error, scale = found
         message = "" if error <= tolerance else f"the largest error on the grid is {error:.1e}"
-        return dataclasses.replace(found, scale=scale, error_estimate=error, converged=not message, message=message)
+        return cls(expansion, scale, error, not message, 0, message)
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -421,17 +380,6 @@ class ChebyshevTucker:
         )
 
 
-def _of_columns(
-    weights: Array, series: Sequence[Array], ends: Sequence[tuple[float, float]], tolerance: float
-) -> Expansion:
-    core, spans = grid_interpolation.cp_to_tucker(weights, series, tolerance)
-    return Expansion(core, tuple(spans), tuple(ends), ("chebyshev",) * len(ends))
-
-
-def _bells(exponents: Array, centres: Array, x: Array) -> Array:
-    return np.asarray(np.exp(-exponents * np.square(x[:, None] - centres)))
-
-
 def mode_names(dimension: int) -> tuple[str, ...]:
     """Return x, y, z for up to three modes, else x1, x2, ...
 
@@ -448,8 +396,3 @@ def _largest_value(expansion: Expansion) -> float:
     n = max(3, round(50_000 ** (1 / expansion.dimension)))
     axes = [from_reference(-np.cos(np.linspace(0, np.pi, n)), interval) for interval in expansion.domain]
     return float(np.abs(expansion.on_grid(axes)).max())
-
-
-def _cells(axes: Sequence[Array]) -> list[tuple[float, float]]:
-    """Return the intervals that the cells round the points of uniform grids fill."""
-    return [(float(x[0] - (x[1] - x[0]) / 2), float(x[-1] + (x[1] - x[0]) / 2)) for x in axes]
