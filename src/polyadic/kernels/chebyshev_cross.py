@@ -217,9 +217,17 @@ class _Run:
             known.append(got)
             return got - self.cross.at(where)
 
-        _, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
-        self.cross.add_tests(np.vstack([points, tried]), np.concatenate(known))
-        return max(float(np.abs(height).max()), float(np.abs(rest).max()))
+        best, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
+        asked, largest = [points, tried], float(np.abs(rest).max())
+        for _ in range(_CLIMBS):  # on and on where it leads higher: the flank of a spike is wide, its peak is not
+            before, largest = largest, max(largest, float(np.abs(height).max()))
+            if largest <= 1.2 * before:
+                break
+            top = np.argsort(-np.abs(height), kind="stable")[:2]
+            best, height, tried, _ = low_discrepancy.climb(residual_of, best[top], height[top], self.rng, 3)
+            asked.append(tried)
+        self.cross.add_tests(np.vstack(asked), np.concatenate(known))
+        return max(largest, float(np.abs(height).max()))
 
 
 def approximate(
