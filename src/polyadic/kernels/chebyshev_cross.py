@@ -220,8 +220,8 @@ class _Run:
         best, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
         asked, largest = [points, tried], float(np.abs(rest).max())
         for _ in range(_CLIMBS):  # on and on where it leads higher: the flank of a spike is wide, its peak is not
-            before, largest = largest, max(largest, float(np.abs(height).max()))
-            if largest <= 1.2 * before:
+            lower, largest = largest, max(largest, float(np.abs(height).max()))
+            if largest <= 1.2 * lower:
                 break
             top = np.argsort(-np.abs(height), kind="stable")[:2]
             best, height, tried, _ = low_discrepancy.climb(residual_of, best[top], height[top], self.rng, 3)
