@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import low_discrepancy
+from polyadic.kernels import low_discrepancy, permutation_symmetry
 from polyadic.kernels.counted_function import BudgetError, CountedFunction, Function
 from polyadic.kernels.nested_cross import NestedCross
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
@@ -19,7 +19,10 @@ _TESTS = 2000
 _ROUNDS = 8
 _CLIMBS = 12
 _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
+_LARGE_CORE = 2**17  # entries from which an expansion is compared with a part of the pool only
+_SUSPECTS = 32
 _FLOOR = 1e-15
+_EXCHANGED = 1e-3  # of the tolerance: what an exchange of modes may change where they count as exchangeable
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,18 @@ class Approximation:
 class _Run:
     """One approximation on its way: growth of ranks by the pool, then checks that enlarge the pool."""
 
-    def __init__(self, function: CountedFunction, bases: Sequence[str], tolerance: float, seed: int) -> None:
+    def __init__(
+        self, function: CountedFunction, bases: Sequence[str], tolerance: float, seed: int, *, exchange: bool = True
+    ) -> None:
         self.f = function
         self.rng = np.random.default_rng(seed)
         self.offset = self.rng.uniform(size=function.dimension)
         self.drawn = 0
-        self.cross = NestedCross(function, bases, tolerance, self.rng)
+        kinds = list(zip(function.domain, bases, strict=True))
+        self.accepted = max(_EXCHANGED * tolerance, 4 * _FLOOR)
+        draws = np.random.default_rng(seed + 1)
+        alike = permutation_symmetry.exchangeable(function, kinds, self.accepted, draws) if exchange else []
+        self.cross = NestedCross(function, bases, tolerance, self.rng, alike)
         self.stopped = ""
 
     def fresh(self, n: int) -> Array:
@@ -110,28 +119,34 @@ class _Run:
 
     def rounds(self, tolerance: float) -> tuple[Expansion, float]:
         """Grow and check in turn until the check finds nothing; return expansion and largest residual found."""
-        expansion, error = self.expansion()
+        error = float("inf")
+        shape: tuple[int, ...] = ()
         try:
             for _ in range(_ROUNDS):
                 self.grow()
-                expansion, error = self.expansion()
-                error = self.check(expansion)
+                before, shape = shape, (*self.cross.core.shape, *(space.size for space in self.cross.spaces))
+                if shape == before:  # what the last check found did not help
+                    break
+                error = self.check()
                 if _SAFETY * error <= tolerance * self.f.largest or (
                     self.cross.unresolved and error <= self.cross.target
                 ):
                     break
         except BudgetError as stop:
             self.stopped = f"the evaluations ran out ({stop}); raise max_evaluations or the tolerance"
-            if self.stopped and error <= self.cross.target:  # the last check was cut short: nothing was verified
-                error = max(error, self.cross.target)
-            expansion, error = self.best(expansion, error)
-        return expansion, error
+            error = self.cross.target  # the last check was cut short: nothing was verified
+        expansion, known = self.expansion()
+        return expansion, max(known, error)
 
-    def best(self, expansion: Expansion, error: float) -> tuple[Expansion, float]:
-        """Return the present expansion, or the given one where that is better on the pool, and its error there."""
-        present, found = self.expansion()
-        given = self.largest(expansion, self.cross.points, self.cross.values)
-        return (present, max(found, min(error, given))) if found <= given else (expansion, max(given, error))
+    def mistaken(self) -> bool:
+        """Return whether modes taken for exchangeable are not, at the points where the approximation is worst."""
+        groups = self.cross.exchangeable
+        worst = np.argsort(-np.abs(self.cross.residuals()), kind="stable")[:_SUSPECTS]
+        if not groups or len(worst) > self.f.left:
+            return False
+        points, values = self.cross.points[worst], self.cross.values[worst]
+        alike = self.f(permutation_symmetry.representative(points, groups))
+        return bool(np.abs(alike - values).max() > self.accepted * self.f.largest)
 
     def reason(self, estimate: float, tolerance: float) -> str:
         """Return why the tolerance was not reached, or nothing."""
@@ -148,15 +163,26 @@ class _Run:
         return ""
 
     def expansion(self) -> tuple[Expansion, float]:
-        """Return the compressed expansion and its largest residual on the pool."""
-        plain = float(np.abs(self.cross.residuals()).max(initial=0.0))
-        tolerance = 0.1 * self.cross.target
-        for _ in range(6):
+        """Return the compressed expansion and how far it is from values of the pool, or from the cross anywhere else.
+
+        Of a large core in many modes the pool is looked at in part: an expansion costs all of its entries a point.
+        """
+        rest = np.abs(self.cross.residuals())
+        plain, size = float(rest.max(initial=0.0)), float(np.prod(self.cross.core.shape))
+        part, large = np.arange(len(rest)), self.f.dimension > 3 and size > _LARGE_CORE
+        if large:
+            part = np.unique(np.r_[np.argsort(-rest, kind="stable")[: _TESTS // 4], part[-_TESTS // 4 :]])
+        elsewhere = np.vstack([self.fresh(_TESTS // 4), low_discrepancy.cloud(self.centres(rest), 20, self.rng)])
+        points = np.vstack([self.cross.points[part], elsewhere])
+        values = np.concatenate([self.cross.values[part], self.cross.at(elsewhere)])
+        # Entries of a train have errors of their own, whose norm grows with their number; the maximum hardly does.
+        tolerance = 0.1 * self.cross.target * (max(1.0, np.sqrt(size) / 50) if large else 1.0)
+        for _ in range(8):
             expansion = self.cross.expansion(tolerance)
-            error = self.largest(expansion, self.cross.points, self.cross.values)
+            error = self.largest(expansion, points, values)
             if error <= max(1.3 * plain, 0.6 * self.cross.target):
                 break
-            tolerance /= 8
+            tolerance /= 4 if large else 8
         return expansion, error
 
     def residual(self, expansion: Expansion, points: Array, values: Array) -> Array:
@@ -174,26 +200,34 @@ class _Run:
         top = int(np.abs(values).argmax())
         return np.vstack([low_discrepancy.landmarks(self.f.dimension)[:40], points[top], points[worst]])
 
-    def check(self, expansion: Expansion) -> float:
+    def check(self) -> float:
         """Search adversarially for the largest residual; all points join the pool."""
-        before = self.residual(expansion, self.cross.points, self.cross.values)
+        before = self.cross.residuals()
         centres = self.centres(before)
         n = min(_TESTS, max(256, self.f.left // 4))
         points = np.vstack([self.fresh(n // 2), low_discrepancy.cloud(centres, n // (2 * len(centres)), self.rng)])
         values = self.f(points)
         everything = np.vstack([points, self.cross.points])
-        rest = np.concatenate([self.residual(expansion, points, values), before])
+        rest = np.concatenate([values - self.cross.at(points), before])
         starts = low_discrepancy.peaks(everything, rest, 6)
         known: list[Array] = [values]
 
         def residual_of(where: Array) -> Array:
             got = self.f(where)
             known.append(got)
-            return self.residual(expansion, where, got)
+            return got - self.cross.at(where)
 
-        _, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
-        self.cross.add_tests(np.vstack([points, tried]), np.concatenate(known))
-        return max(float(np.abs(height).max()), float(np.abs(rest).max()))
+        best, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
+        asked, largest = [points, tried], float(np.abs(rest).max())
+        for _ in range(_CLIMBS):  # on and on where it leads higher: the flank of a spike is wide, its peak is not
+            lower, largest = largest, max(largest, float(np.abs(height).max()))
+            if largest <= 1.2 * lower:
+                break
+            top = np.argsort(-np.abs(height), kind="stable")[:2]
+            best, height, tried, _ = low_discrepancy.climb(residual_of, best[top], height[top], self.rng, 3)
+            asked.append(tried)
+        self.cross.add_tests(np.vstack(asked), np.concatenate(known))
+        return max(largest, float(np.abs(height).max()))
 
 
 def approximate(
@@ -222,26 +256,35 @@ def approximate(
         Seed of the test points.
     """
     f = CountedFunction(function, domain, max_evaluations)
-    run = _Run(f, bases, tolerance, seed)
+    found, run = _attempt(f, bases, tolerance, seed, exchange=True)
+    if not found.converged and f.left > f.count and run.mistaken():
+        found, _ = _attempt(f, bases, tolerance, seed, exchange=False)
+    return found
+
+
+def _attempt(
+    f: CountedFunction, bases: Sequence[str], tolerance: float, seed: int, *, exchange: bool
+) -> tuple[Approximation, _Run]:
     try:
+        run = _Run(f, bases, tolerance, seed, exchange=exchange)
         x, value = run.start()
         if value == 0:
             tried = f"f is zero at all {f.count} points that were tried"
-            return _zero(run, domain, bases, f"{tried}: it is zero, or lives on a tiny part of the domain")
+            return _zero(run, bases, f"{tried}: it is zero, or lives on a tiny part of the domain"), run
         if not run.cross.grow(x, value):
-            return _zero(run, domain, bases, "f lives on a part of the domain that is too small for any grid")
+            return _zero(run, bases, "f lives on a part of the domain that is too small for any grid"), run
     except BudgetError as stop:
         raise ValueError(f"max_evaluations is too small to begin with: {stop}; give more") from stop
     expansion, error = run.rounds(tolerance)
     safety = _SAFETY * 4 if run.cross.unresolved else _SAFETY  # round a cusp the search is furthest from the worst
     estimate = max(safety * error, _FLOOR * f.largest) / f.largest
     message = run.reason(estimate, tolerance)
-    return Approximation(expansion, f.largest, estimate, not message, f.count, message)
+    return Approximation(expansion, f.largest, estimate, not message, f.count, message), run
 
 
-def _zero(run: _Run, domain: Sequence[tuple[float, float]], bases: Sequence[str], message: str) -> Approximation:
+def _zero(run: _Run, bases: Sequence[str], message: str) -> Approximation:
     """Return the zero function, unconverged: what is zero wherever one looks may be a spike elsewhere."""
-    ends = tuple((float(low), float(high)) for low, high in domain)
+    ends = tuple((float(low), float(high)) for low, high in run.f.domain)
     columns = tuple(np.ones((1, 1)) for _ in bases)
     nothing = Expansion(np.zeros((1,) * len(bases)), columns, ends, tuple(bases))
     message = (

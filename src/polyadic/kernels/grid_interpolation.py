@@ -1,6 +1,6 @@
 """Values on uniform grids, whole or in canonical form, turned into Chebyshev coefficients and Tucker cores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.linalg
@@ -12,6 +12,9 @@ from polyadic.kernels import chebyshev, tucker_compression
 from polyadic.kernels.series_length import series_length
 
 Array = NDArray[np.float64]
+
+_BLOCK = 8
+_NOISE = 1e-9  # share of the largest coefficient above which a flat tail is an unresolved function, not noise
 
 
 def interpolation_matrix(grid: Array, targets: Array, order: int = 13) -> scipy.sparse.csr_array:
@@ -65,18 +68,70 @@ def to_coefficients(
 ) -> Array:
     """Return Chebyshev coefficients ``(m, columns)`` of columns ``(n, columns)`` given on a grid.
 
-    Local interpolation of degree ``order`` to Chebyshev points; their number is ``degree + 1``, or doubles until the
-    coefficients fall below ``tolerance`` of the largest.
+    Local interpolation of degree ``order`` to Chebyshev points, then `series`.
+    """
+    scale = float(np.abs(samples).max(initial=0.0))
+    return series(
+        lambda x: np.asarray(interpolation_matrix(grid, x, order) @ samples),
+        interval,
+        tolerance * scale,
+        degree,
+        4 * len(grid),
+    )
+
+
+def series(
+    columns: Callable[[Array], Array],
+    interval: tuple[float, float],
+    threshold: float,
+    degree: int | None = None,
+    most: int = 2**15,
+) -> Array:
+    """Return Chebyshev coefficients ``(m, columns)`` of functions of one variable.
+
+    Parameters
+    ----------
+    columns
+        Values ``(len(x), columns)`` at coordinates.
+    interval
+        The domain.
+    threshold
+        Accepted error, absolute.
+    degree
+        The degree; None: points double until the coefficients fall below the threshold, or end in a flat tail of
+        noise, as data and their interpolation have it: then the series ends where the tail begins.
+    most
+        Points beyond which they do not double.
+
+    Examples
+    --------
+    >>> 10 < len(series(lambda x: np.exp(x)[:, None], (-1, 1), 1e-10)) < 14
+    True
     """
     low, high = interval
     m = 33 if degree is None else degree + 1
     while True:
-        x = low + (high - low) * (chebyshev.points(m) + 1) / 2
-        c = chebyshev.coefficients(np.asarray(interpolation_matrix(grid, x, order) @ samples))
-        length = series_length(c, tolerance * float(np.abs(samples).max(initial=0.0)))
-        if degree is not None or length.resolved or 2 * m > 4 * len(grid):
-            return c if degree is not None or not length.resolved else c[: length.length]
+        c = chebyshev.coefficients(columns(low + (high - low) * (chebyshev.points(m) + 1) / 2))
+        if degree is not None:
+            return c
+        length = series_length(c, threshold)
+        if length.resolved:
+            return c[: length.length]
+        flat = _before_noise(np.abs(c).max(axis=1))
+        if flat < m // 2 or 2 * m > most:
+            return c[:flat]
         m = chebyshev.nested(m)
+
+
+def _before_noise(size: Array) -> int:
+    """Return where a flat tail of noise begins, or the whole length if the last half still falls."""
+    n = len(size)
+    middle, end = np.median(size[n // 2 : 3 * n // 4]), np.median(size[3 * n // 4 :])
+    level = float(np.median(size[n // 2 :]))
+    if middle > 3 * end or level > _NOISE * size.max(initial=0.0):
+        return n
+    medians = np.median(size[: n // _BLOCK * _BLOCK].reshape(-1, _BLOCK), axis=1)  # single peaks of noise do not count
+    return min(n, (int(np.flatnonzero(medians > 3 * level).max(initial=0)) + 2) * _BLOCK)
 
 
 def cp_to_tucker(weights: Array, factors: Sequence[Array], tolerance: float) -> tuple[Array, list[Array]]:

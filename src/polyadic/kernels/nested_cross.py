@@ -3,7 +3,9 @@ r"""Nested adaptive cross approximation: a Tucker model of a function from fibre
 .. math:: \tilde f = (P_1 \otimes \cdots \otimes P_d) f
 
 with :math:`P_k` the interpolation in the span of the fibres of mode k at as many nodes. Only fibres and the values
-at the tensor product of the nodes are needed; nodes are nested, so no value is asked for twice when ranks grow.
+at the tensor product of the nodes are needed, and these are, beyond three modes, themselves approximated by crosses
+as a tensor train. Nodes are nested, so no value is asked for twice when ranks grow. Modes that may be exchanged share
+span and nodes, and one value stands for all permutations of its point.
 """
 
 import itertools
@@ -12,21 +14,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import nonuniform_series, tucker_compression
+from polyadic.kernels import nonuniform_series, permutation_symmetry, tucker_compression
 from polyadic.kernels.counted_function import BudgetError, CountedFunction
+from polyadic.kernels.full_core import FullCore, FullForm
 from polyadic.kernels.mode_space import ModeSpace
 from polyadic.kernels.piecewise_fibre import PiecewiseFibre, sample
 from polyadic.kernels.series_length import Length, series_length
-from polyadic.kernels.tucker_expansion import Expansion, contract
+from polyadic.kernels.train_core import TrainCore, TrainForm
+from polyadic.kernels.tucker_expansion import Expansion
 
 Array = NDArray[np.float64]
 
 FIRST_GRID = 17
-LARGEST = 2**15 + 1
+LARGEST = 2**17 + 1
 """Most points of a fibre, and most coefficients of a mode."""
 
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
+_FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
+_CORE = 0.05  # of the target: the error that an entry of the core may have
 
 
 class NestedCross:
@@ -42,10 +48,17 @@ class NestedCross:
         Accepted error relative to the largest value.
     rng
         Draws guards against aliasing.
+    exchangeable
+        Groups of modes that may be exchanged.
     """
 
     def __init__(
-        self, function: CountedFunction, bases: Sequence[str], tolerance: float, rng: np.random.Generator
+        self,
+        function: CountedFunction,
+        bases: Sequence[str],
+        tolerance: float,
+        rng: np.random.Generator,
+        exchangeable: Sequence[Sequence[int]] = (),
     ) -> None:
         self.function = function
         self.tolerance = tolerance
@@ -53,11 +66,15 @@ class NestedCross:
         self.spaces = [ModeSpace(name, FIRST_GRID if name == "chebyshev" else FIRST_GRID - 1) for name in bases]
         self.unresolved: dict[int, Length] = {}
         d = function.dimension
-        self.core = np.empty((0,) * d)
+        self.exchangeable = list(exchangeable)
+        for group in exchangeable:
+            for mode in group:
+                self.spaces[mode] = self.spaces[group[0]]
+        self.core = FullCore(self._at_nodes, d) if d <= 3 else TrainCore(self._at_nodes, d, rng)
         self.points = np.empty((0, d))
         self.values = np.empty(0)
         self._at_points: list[Array] = [np.empty((0, 0))] * d
-        self._reduced = self.core
+        self._reduced: FullForm | TrainForm | None = None
 
     @property
     def dimension(self) -> int:
@@ -86,13 +103,13 @@ class NestedCross:
 
     def residuals(self, enough: float = np.inf) -> Array:
         """Return value minus approximation at the pool; beyond one above ``enough``, the rest may be zero."""
-        if not self._reduced.size:
+        if self._reduced is None:
             return self.values.copy()
-        step = max(64, 2**22 // max(1, self._reduced[0].size))
+        step = self._reduced.step
         out = np.zeros_like(self.values)
         for start in range(0, len(out), step):
             part = slice(start, start + step)
-            out[part] = self.values[part] - contract(self._reduced, [u[part] for u in self._at_points])
+            out[part] = self.values[part] - self._reduced.at([u[part] for u in self._at_points])
             if np.abs(out[part]).max() > enough:
                 break
         return out
@@ -102,7 +119,7 @@ class NestedCross:
 
         Returns whether any rank was raised.
         """
-        x = x.copy()
+        start, x = x, x.copy()
         found = []
         for mode in range(self.dimension):
             fibre = self._fibre(x, mode, value)
@@ -112,48 +129,72 @@ class NestedCross:
             found.append((fibre, float(np.abs(rest).max())))
             top = int(np.abs(rest).argmax())
             x[mode], value = space.points[top], float(values[top])
-        return self._take(found)
+        return self._take(found, start)
 
     def _along(self, x: Array, mode: int) -> Array:
         """Return the approximation on a line, as coordinates in the span of its mode."""
-        if not self._reduced.size:
+        if self._reduced is None:
             return np.zeros(self.spaces[mode].rank)
-        rows: list[Array | None] = [space.at(x[k : k + 1]) for k, space in enumerate(self.spaces)]
-        rows[mode] = None
-        return tucker_compression.multiply(self._reduced, rows).ravel()
+        return self._reduced.along([space.at(x[k : k + 1]) for k, space in enumerate(self.spaces)], mode)
 
-    def _take(self, found: list[tuple[PiecewiseFibre, float]]) -> bool:
+    def _take(self, found: list[tuple[PiecewiseFibre, float]], x: Array) -> bool:
         before = self.core.shape
         residuals = [s.residual(f) for s, (f, _) in zip(self.spaces, found, strict=True)]
         needed = 0.1 * max(rest for _, rest in found)
         strongest = max(r.peak for r in residuals)
+        if strongest < _FITTING * needed and self._refine_core(x):
+            return True
         noise = _FLOOR * self.function.largest
-        for space, (fibre, _), residual in zip(self.spaces, found, residuals, strict=True):
-            wanted = residual.peak >= needed or residual.peak >= strongest
+        for mode in sorted(range(self.dimension), key=lambda k: -residuals[k].peak):
+            space, fibre = self.spaces[mode], found[mode][0]
+            shared = space.rank > before[mode]  # a fibre of an exchangeable mode was taken in
+            residual = space.residual(fibre) if shared else residuals[mode]
+            wanted = residual.peak >= (3 * needed if shared else needed) or (residual.peak >= strongest and not shared)
             if wanted and residual.peak > noise and space.rank < space.size:
                 space.add(fibre, residual)
         if all(space.rank == r for space, r in zip(self.spaces, before, strict=True)):
             return False
-        self._extend_core()
+        self._extend_core(before)
         self._update(before)
         return True
 
-    def _extend_core(self) -> None:
-        old, shape = self.core.shape, tuple(space.rank for space in self.spaces)
-        missing = np.ones(shape, bool)
-        missing[tuple(slice(r) for r in old)] = False
-        index = np.nonzero(missing)
-        points = np.column_stack([np.array(s.nodes)[i] for s, i in zip(self.spaces, index, strict=True)])
+    def _refine_core(self, x: Array) -> bool:
+        """Look for errors of the core at the nodes that matter most at a point; return whether any was put right."""
+        weights = [
+            np.abs(space.at(x[k : k + 1])[0] @ space.solve(np.eye(space.rank))) for k, space in enumerate(self.spaces)
+        ]
+        near = np.array([[int(w.argmax()) for w in weights]])
+        if not self.core.refine(_CORE * self.target, near):
+            return False
+        self._reduced = self.reduced_core()
+        return True
+
+    def at(self, points: Array) -> Array:
+        """Return the values of the approximation at ``(n, d)`` points of the reference box."""
+        if self._reduced is None:
+            return np.zeros(len(points))
+        rows = [space.at(points[:, k]) for k, space in enumerate(self.spaces)]
+        step = self._reduced.step
+        parts = [slice(start, start + step) for start in range(0, len(points), step)]
+        return np.concatenate([self._reduced.at([r[part] for r in rows]) for part in parts])
+
+    def _at_nodes(self, index: NDArray[np.intp]) -> Array:
+        """Return the values at nodes of the modes, those of exchangeable modes asked for once."""
+        nodes = [np.array(space.nodes) for space in self.spaces]
+        if not self.exchangeable:
+            return self.function(np.column_stack([x[i] for x, i in zip(nodes, index.T, strict=True)]))
+        alike = permutation_symmetry.representative(index, self.exchangeable)
+        distinct, inverse = np.unique(alike, axis=0, return_inverse=True)
+        points = np.column_stack([x[i] for x, i in zip(nodes, distinct.T, strict=True)])
+        return self.function(points)[inverse.ravel()]
+
+    def _extend_core(self, before: tuple[int, ...]) -> None:
         try:
-            values = self.function(points)
+            self.core.extend(tuple(space.rank for space in self.spaces), _CORE * self.target)
         except BudgetError:
-            for space, rank in zip(self.spaces, old, strict=True):
+            for space, rank in zip(self.spaces, before, strict=True):
                 space.truncate(rank)
             raise
-        core = np.empty(shape)
-        core[~missing] = self.core.ravel()
-        core[missing] = values
-        self.core = core
 
     def _update(self, before: tuple[int, ...]) -> None:
         self._reduced = self.reduced_core()
@@ -162,14 +203,9 @@ class NestedCross:
             fresh = space.at(self.points[:, mode], before[mode])
             self._at_points[mode] = np.hstack([old[:, : before[mode]], fresh])
 
-    def reduced_core(self) -> Array:
+    def reduced_core(self) -> FullForm | TrainForm:
         """Return the core that belongs to the orthonormal spans."""
-        core = self.core
-        for mode, space in enumerate(self.spaces):
-            solved = space.solve(tucker_compression.unfold(core, mode))
-            shape = (core.shape[mode], *np.delete(core.shape, mode))
-            core = np.moveaxis(solved.reshape(shape), 0, mode)
-        return np.ascontiguousarray(core)
+        return self.core.reduced([space.solve(np.eye(space.rank)) for space in self.spaces])
 
     def _fibre(self, x: Array, mode: int, value: float) -> PiecewiseFibre:
         """Return the fibre through x; the mode gets as many coefficients as the fibre needs."""
@@ -183,7 +219,7 @@ class NestedCross:
         if not self._agrees(fibre, along, x[mode], value, fresh=space.rank == 0):
             fibre = sample(along, self.threshold, _graded(x[mode]), most)
         if mode not in self.unresolved:
-            self._resolve(mode, fibre)
+            self._resolve(mode, fibre, x[mode])
         return fibre
 
     def _agrees(
@@ -197,39 +233,45 @@ class NestedCross:
         guards = self.rng.uniform(-1, 1, 4)
         return bool(np.abs(fibre(guards) - along(guards)).max() <= 5 * self.threshold)
 
-    def _resolve(self, mode: int, fibre: PiecewiseFibre) -> None:
+    def _resolve(self, mode: int, fibre: PiecewiseFibre, t: float) -> None:
         """Give the mode as many coefficients as the series of a fibre needs, or note that no number will do."""
         space = self.spaces[mode]
         size = space.size
         previous = 0.0
         while True:
             length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
-            if length.resolved and self._is_series(space, fibre, size):
+            if length.resolved and self._is_series(space, fibre, size, t):
                 size = min(size, int(1.1 * length.length) + 6)
                 break
             if (length.noisy and (fibre.noisy or len(fibre.pieces) == 1)) or _hopeless(
                 size, length, previous, self.threshold
             ):
-                self.unresolved[mode] = length
+                self.unresolved.update(dict.fromkeys(self._alike(mode), length))
                 break
             size, previous = space.basis.nested(size), length.order
         if size > space.size:
             space.regrid(size)
-            self._at_points[mode] = space.at(self.points[:, mode])
-            if self.core.size:
+            for other in self._alike(mode):
+                self._at_points[other] = space.at(self.points[:, other])
+            if self._reduced is not None:
                 self._reduced = self.reduced_core()
 
-    def _is_series(self, space: ModeSpace, fibre: PiecewiseFibre, size: int) -> bool:
-        """Return whether the series of a fibre agrees with it in the middle of its pieces: a grid may miss a spike."""
-        t = np.array([(p.low + p.high) / 2 for p in fibre.pieces])
+    def _alike(self, mode: int) -> list[int]:
+        """Return the modes that share the space of one."""
+        return [k for k, space in enumerate(self.spaces) if space is self.spaces[mode]]
+
+    def _is_series(self, space: ModeSpace, fibre: PiecewiseFibre, size: int, where: float) -> bool:
+        """Return whether the series of a fibre agrees with it at a point and amid pieces: a grid may miss a spike."""
+        t = np.array([where, *((p.low + p.high) / 2 for p in fibre.pieces)])
         c = space.basis.coefficients(space.on_grid(fibre, size))
         at = nonuniform_series.evaluate(space.name, c[:, None], t)[:, 0]
-        return bool(np.abs(at - fibre(t)).max() <= 5 * self.threshold)
+        rest = np.abs(at - fibre(t))
+        return bool(rest[0] <= 2 * self.threshold and rest.max() <= 5 * self.threshold)
 
     def expansion(self, tolerance: float) -> Expansion:
         """Return the approximation with ranks and degrees reduced by about ``tolerance`` (absolute)."""
         spans = [space.span for space in self.spaces]
-        core, inner = tucker_compression.hosvd(self.reduced_core(), tolerance)
+        core, inner = tucker_compression.hosvd(self.reduced_core().dense(), tolerance)
         factors = [span @ u for span, u in zip(spans, inner, strict=True)]
         singular = tucker_compression.mode_singular_values(core)
         short = []

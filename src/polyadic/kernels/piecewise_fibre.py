@@ -13,8 +13,11 @@ Array = NDArray[np.float64]
 
 _FIRST = 17
 _WHOLE_LIMIT, _PIECE_LIMIT = 257, 129  # most points of the whole interval, and of a part of it
+_TINY = 4  # coefficients that nine points show to suffice
+_JOINED, _JOIN = 0.85, 11  # share of the coefficients of two pieces that one needs, and the most that 17 points resolve
 _NARROWEST = 1e-10
-_SEAM = 0.05  # of the threshold inside of pieces: steps between pieces make long tails of the whole series
+_SEAM, _FINE_SEAM = 0.05, 0.002  # of the threshold inside of pieces: steps at seams make long flat tails of the series
+_ROUNDING = 1e-15  # of the values of a piece: what the finer one of both shares must not go below
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,23 @@ class PiecewiseFibre:
 
     @property
     def layout(self) -> tuple[tuple[float, float, int], ...]:
-        """The pieces with sizes that would have sufficed: where the sampling of a similar function may start."""
-        return tuple((p.low, p.high, max(_FIRST, int(1.1 * p.needed) + 4)) for p in self.pieces)
+        """Pieces and sizes that would have sufficed: where the sampling of a similar function may start.
+
+        Neighbours that together need few coefficients become one piece; two of one length need less than both.
+        """
+        joined: list[tuple[float, float, float]] = []
+        for p in self.pieces:
+            low, _, needed = joined[-1] if joined else (p.low, p.low, np.inf)
+            if _JOINED * (needed + p.needed) <= _JOIN:
+                joined[-1] = low, p.high, _JOINED * (needed + p.needed)
+            else:
+                joined.append((p.low, p.high, float(p.needed)))
+        return tuple((low, high, _enough(needed)) for low, high, needed in joined)
+
+
+def _enough(needed: float) -> int:
+    """Return the points of a piece for a number of coefficients."""
+    return 9 if needed <= _TINY else max(_FIRST, int(1.1 * needed) + 4)
 
 
 WHOLE = ((-1.0, 1.0, _FIRST),)
@@ -146,10 +164,11 @@ def _piece(
     """Return the polynomial of one piece, on the first of the sizes that resolves it or is not worth doubling."""
     low, high = ends
     whole = high - low > 1.5
-    if not whole:
-        threshold *= _SEAM
     largest = largest or (_WHOLE_LIMIT if whole else _PIECE_LIMIT)
     values = function(low + (high - low) * (chebyshev.points(size) + 1) / 2)
+    if not whole:
+        rounding = _ROUNDING * float(np.abs(values).max())
+        threshold = min(_SEAM * threshold, max(_FINE_SEAM * threshold, rounding))
     while True:
         c = chebyshev.coefficients(values)
         length = series_length(c, threshold)

@@ -57,7 +57,10 @@ def factors(ds: xr.Dataset) -> Figure:
 
 
 def slices(ds: xr.Dataset) -> Figure:
-    """Return the function on planes through the middle of its domain, a panel a pair of modes, at most three."""
+    """Return the function on planes through the middle of its domain, a panel a pair of modes, at most three.
+
+    Below each the error there, where the approximation holds it: of particles it does not.
+    """
     modes = kind.modes(ds)
     pairs = list(itertools.combinations(range(len(modes)), 2))[:3]
     drawn = [ds[mode].to_numpy() for mode in modes]
@@ -70,16 +73,31 @@ def slices(ds: xr.Dataset) -> Figure:
             plane = np.moveaxis(np.tensordot(rows[k] if k in pair else rows[k][[middle]], plane, (1, k)), 0, k)
         planes.append(plane.reshape([len(drawn[k]) for k in pair]).T)
     low, high, colours = _range(planes)
-    figure = Figure(figsize=(0.8 + 3.2 * len(pairs), 2.8), layout="constrained")
-    panels = figure.subplots(1, len(pairs), squeeze=False)[0]
-    for axes, (a, b), plane in zip(panels, pairs, planes, strict=True):
+    errors = [ds.get(f"plane_error_{modes[a]}_{modes[b]}") for a, b in pairs]
+    known = all(error is not None for error in errors)
+    figure = Figure(figsize=(0.8 + 3.2 * len(pairs), 5.4 if known else 2.8), layout="constrained")
+    panels = figure.subplots(1 + known, len(pairs), squeeze=False)
+    for axes, (a, b), plane in zip(panels[0], pairs, planes, strict=True):
         look = {"vmin": low, "vmax": high, "cmap": colours, "rasterized": True}
         shown = axes.pcolormesh(drawn[a], drawn[b], plane, shading="nearest", **look)
         axes.set(xlabel=_label(ds, modes[a]), ylabel=_label(ds, modes[b]))
     units = ds["core"].attrs.get("units", "1")
-    name = ds.attrs.get("quantity", "value")
-    figure.colorbar(shown, ax=list(panels), label=name if units == "1" else f"{name} [{units}]")
+    unit = "" if units == "1" else f" [{units}]"
+    figure.colorbar(shown, ax=list(panels[0]), label=f"{ds.attrs.get('quantity', 'value')}{unit}")
+    if known:
+        _errors(ds, panels[1], [(modes[a], modes[b]) for a, b in pairs])
+        figure.colorbar(panels[1][0].collections[0], ax=list(panels[1]), label=f"error{unit}")
     return figure
+
+
+def _errors(ds: xr.Dataset, panels: Any, pairs: list[tuple[str, str]]) -> None:
+    """Draw the errors on planes, one scale for all, symmetric about zero."""
+    planes = [ds[f"plane_error_{a}_{b}"].to_numpy().T for a, b in pairs]
+    most = max(float(np.abs(plane).max()) for plane in planes) or 1.0
+    for axes, (a, b), plane in zip(panels, pairs, planes, strict=True):
+        x, y = ds[f"plane_{a}"].to_numpy(), ds[f"plane_{b}"].to_numpy()
+        axes.pcolormesh(x, y, plane, shading="nearest", vmin=-most, vmax=most, cmap="RdBu_r", rasterized=True)
+        axes.set(xlabel=_label(ds, a), ylabel=_label(ds, b))
 
 
 def ranks(ds: xr.Dataset) -> Figure:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from polyadic.kernels import grid_interpolation
-from polyadic.kinds import cp_factors, particles, sampled_function
+from polyadic.kinds import cp_factors, function, particles, sampled_function
 from polyadic.methods.chebtuck.decompose import DecomposeConfig, decompose
 from polyadic.methods.chebtuck.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.chebtuck.from_particles import PotentialSettings, potential_of, stored_potential
 from polyadic.methods.chebtuck.model import ChebyshevTucker
+from polyadic.plotting.chebyshev_tucker import slices
 
 
 def example(kind):
@@ -37,6 +38,20 @@ def test_the_method_keeps_its_tolerance_and_beats_its_baselines(kind):
     assert float(errors.sel({"method": "chebtuck"})) < 1e-6
     simple = {"particles": "grid", "sampled_function": "coarse_grid", "cp_factors": "cubic_splines"}[kind]
     assert float(errors.sel({"method": "chebtuck"})) < 0.1 * float(errors.sel({"method": simple}))
+
+
+@pytest.mark.parametrize("kind", ["function", "sampled_function", "cp_factors"])
+def test_planes_hold_the_error_that_the_picture_shows(kind):
+    ds = function.example() if kind == "function" else example(kind)
+    ds.attrs["kind"] = kind
+    found = decompose(DecomposeConfig(tolerance=1e-6), data=ds)
+    planes = [name for name in found if str(name).startswith("plane_error_")]
+    scale = float(found["scale"])
+    assert planes
+    assert all(float(np.abs(found[name]).max()) <= 1e-4 * scale for name in planes)
+    panels = slices(found).axes
+    bare = slices(found.drop_vars(planes)).axes
+    assert len(panels) == len(bare) + len(planes) + 1  # a panel a plane, and a colour bar
 
 
 @pytest.mark.parametrize("cell", [None, [[9.0, 0, 0], [0, 10, 0], [0, 0, 11]], [[9.0, 0, 0], [2, 10, 0], [1, 0, 11]]])

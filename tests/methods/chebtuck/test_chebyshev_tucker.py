@@ -1,5 +1,7 @@
 """The facade: accuracy within the tolerance, few evaluations, honest estimates, clear refusals."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -150,6 +152,55 @@ def test_canonical_gaussians_are_exact_off_the_grid():
     truth = (weights * np.exp(-np.outer((p**2).sum(axis=0), exponents))).sum(axis=1)
     assert model.ranks == (3, 3, 3)
     assert np.abs(model(*p) - truth).max() < 1e-9
+
+
+@pytest.mark.parametrize("order", [5, 9, 13])
+@pytest.mark.parametrize("seed", range(3))
+def test_estimate_of_canonical_input_is_above_its_error_and_close(seed, order):
+    rng = np.random.default_rng(seed)
+    n, exponents, centres, weights = 150, 10 ** rng.uniform(0, 2, 4), rng.uniform(-0.8, 0.8, (4, 3)), rng.normal(size=4)
+    x = (np.arange(n) + 0.5) * 2 / n - 1
+    factors = [np.exp(-exponents * np.square(x[:, None] - c)) for c in centres.T]
+    gaussians = polyadic.ChebyshevTucker.from_gaussians(weights, exponents, [(-1, 1)] * 3, centres)
+    sampled = polyadic.ChebyshevTucker.from_cp(weights, factors, [x] * 3, order=order)
+    spread = np.vstack([rng.uniform(-1, 1, (20000, 3)), -np.cos(np.pi * rng.uniform(size=(20000, 3)))])
+    near = np.clip(np.repeat(centres, 4000, 0) + 0.1 * rng.normal(size=(16000, 3)), -1, 1)
+    p = np.vstack([spread, near]).T
+    truth = sum(w * np.exp(-a * np.square(p.T - c).sum(1)) for w, a, c in zip(weights, exponents, centres, strict=True))
+    for model in (gaussians, sampled):
+        found = np.abs(model(*p) - truth).max() / model.scale
+        assert found <= model.error_estimate <= 30 * found
+    assert gaussians.error_estimate < 1e-12
+    assert gaussians.converged
+
+
+def test_rough_columns_end_where_their_noise_begins():
+    x = (np.arange(2000) + 0.5) / 1000 - 1
+    columns = np.exp(-30 * x[:, None] ** 2) + 1e-14 * np.random.default_rng(0).normal(size=(2000, 1))
+    assert max(polyadic.ChebyshevTucker.from_cp([1.0], [columns] * 3, [x] * 3).degrees) < 250
+
+
+def test_five_coupled_variables_take_a_small_part_of_their_core():
+    def f(*x):
+        return np.exp(-sum(a * b for a, b in itertools.pairwise(x)))
+
+    model = polyadic.chebyshev_tucker(f, [(-1, 1)] * 5, 1e-6)
+    assert model.converged
+    x = np.random.default_rng(0).uniform(-1, 1, (5, 5000))
+    assert np.abs(model(*x) - f(*x)).max() <= model.error_estimate * model.scale
+    assert model.evaluations < 15_000
+
+
+def test_exchangeable_variables_are_recognised_and_others_are_not_taken_for_them():
+    def almost(x, y, z):
+        return 1 / (4 + x + y + z) + 1e-3 * np.exp(-400 * ((x - 0.3) ** 2 + (y + 0.5) ** 2 + z * z))
+
+    model = polyadic.chebyshev_tucker(almost, BOX, 1e-9)
+    assert model.converged
+    assert error(model, almost, (0.3, -0.5, 0.0)) <= 1e-9
+    alike = polyadic.chebyshev_tucker(runge, BOX, 1e-9)
+    lopsided = polyadic.chebyshev_tucker(lambda x, y, z: 1 / (1 + 25 * x**2 + 24 * y**2 + 23 * z**2), BOX, 1e-9)
+    assert alike.evaluations < 0.8 * lopsided.evaluations
 
 
 def test_full_grid_of_values_becomes_a_function():

@@ -1,5 +1,6 @@
 """Kind `cp_factors` to the format, and the judgement of both against the canonical tensor."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.interpolate import CubicSpline
 from polyadic.kernels import chebyshev
 from polyadic.kinds import cp_factors as kind
 from polyadic.kinds import metrics
+from polyadic.methods.chebtuck.error_planes import with_planes
 from polyadic.methods.chebtuck.model import ChebyshevTucker
 
 if TYPE_CHECKING:
@@ -27,7 +29,16 @@ def decompose(cfg: "DecomposeConfig", tensor: xr.Dataset) -> xr.Dataset:
     found = ChebyshevTucker.from_cp(weights, factors, grid, cfg.tolerance, order=cfg.interpolation_degree)
     names = kind.modes(tensor)
     units = str(tensor["weight"].attrs.get("units", "1"))
-    return found.renamed(names).to_dataset(units, [str(tensor[m].attrs.get("units", "1")) for m in names])
+    ds = found.renamed(names).to_dataset(units, [str(tensor[m].attrs.get("units", "1")) for m in names])
+
+    def truth(index: Sequence[NDArray[np.intp]]) -> Array:
+        rows = [a[i] for a, i in zip(factors, index, strict=True)]
+        product = weights[None]  # the last axis runs over terms
+        for row in rows:
+            product = product[..., None, :] * row
+        return np.asarray(product[0].sum(axis=-1))
+
+    return with_planes(ds, grid, truth)
 
 
 def judge(cfg: "EvaluateConfig", tensor: xr.Dataset, approximation: xr.Dataset) -> xr.Dataset:

@@ -1,16 +1,18 @@
 """Kind `function` to the format, and the judgement of the format against the function itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from polyadic.evaluation import function_baselines
 from polyadic.kernels.named_functions import resolve
 from polyadic.kinds import function as kind
 from polyadic.kinds import metrics
 from polyadic.methods.chebtuck.api import chebyshev_tucker
+from polyadic.methods.chebtuck.error_planes import with_planes
 from polyadic.methods.chebtuck.model import ChebyshevTucker
 
 if TYPE_CHECKING:
@@ -24,7 +26,14 @@ def decompose(cfg: "DecomposeConfig", function: xr.Dataset) -> xr.Dataset:
     found = chebyshev_tucker(
         f, kind.domain(function), cfg.tolerance, kind.periodic(function), cfg.max_evaluations, cfg.seed
     )
-    return found.renamed([str(name) for name in function["mode"].to_numpy()]).to_dataset()
+    ds = found.renamed([str(name) for name in function["mode"].to_numpy()]).to_dataset()
+    axes = [np.linspace(low, high, 41) for low, high in kind.domain(function)]
+
+    def truth(index: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+        points = np.meshgrid(*(x[i] for x, i in zip(axes, index, strict=True)), indexing="ij")
+        return np.broadcast_to(np.asarray(f(*points), float), points[0].shape)
+
+    return with_planes(ds, axes, truth)
 
 
 def judge(cfg: "EvaluateConfig", function: xr.Dataset, approximation: xr.Dataset) -> xr.Dataset:

@@ -10,6 +10,7 @@ from scipy.interpolate import RegularGridInterpolator
 from polyadic.kernels import tucker_compression
 from polyadic.kinds import metrics
 from polyadic.kinds import sampled_function as kind
+from polyadic.methods.chebtuck.error_planes import with_planes
 from polyadic.methods.chebtuck.model import ChebyshevTucker
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def decompose(cfg: "DecomposeConfig", sampled: xr.Dataset) -> xr.Dataset:
     found = ChebyshevTucker.from_grid(values, axes, cfg.tolerance, ends, order=cfg.interpolation_degree)
     names = kind.modes(sampled)
     units = str(sampled[kind.VALUE].attrs.get("units", "1"))
-    return found.renamed(names).to_dataset(units, [str(sampled[m].attrs.get("units", "1")) for m in names])
+    ds = found.renamed(names).to_dataset(units, [str(sampled[m].attrs.get("units", "1")) for m in names])
+    return with_planes(ds, axes, lambda index: values[np.ix_(*index)])
 
 
 def judge(_: "EvaluateConfig", sampled: xr.Dataset, approximation: xr.Dataset) -> xr.Dataset:

@@ -8,12 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from polyadic.kernels import chebyshev_cross, grid_interpolation, tucker_compression
+from polyadic.kernels import chebyshev_cross, sampled_input, tucker_compression
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 from polyadic.kinds import chebyshev_tucker as kind
 
 Array = NDArray[np.float64]
 
+_ROUNDING = 1e-12  # relative error that conversions reach; less is not asked of them
 _EXACT_PRODUCT = 2**22  # largest core of a product that is formed in full
 
 
@@ -123,18 +124,54 @@ class ChebyshevTucker:
 
         Notes
         -----
-        Columns are interpolated locally, then `grid_interpolation.cp_to_tucker`. The error of this
-        interpolation is not known from the grid alone, so ``error_estimate`` is NaN.
+        Columns are interpolated locally, then `grid_interpolation.cp_to_tucker`. ``error_estimate`` compares with
+        the tensor on its grid, with the interpolant between the points, and degrees of interpolation with each other
+        (`canonical_error.on_grid`); ``converged`` says that it is at most the tolerance or 1e-12.
         """
-        axes = [np.asarray(x, float) for x in grid]
-        ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
-        columns = [
-            grid_interpolation.to_coefficients(np.asarray(a, float), x, interval, tolerance, degree, order)
-            for a, x, interval in zip(factors, axes, ends, strict=True)
-        ]
-        core, spans = grid_interpolation.cp_to_tucker(np.asarray(weights, float), columns, tolerance)
-        expansion = Expansion(core, tuple(spans), tuple(ends), ("chebyshev",) * len(ends))
-        return cls(expansion, scale=_largest_value(expansion))
+        samples, axes = ([np.asarray(a, float) for a in arrays] for arrays in (factors, grid))
+        found = sampled_input.canonical(np.asarray(weights, float), samples, axes, tolerance, domain, degree, order)
+        return cls._estimated(*found, tolerance)
+
+    @classmethod
+    def from_gaussians(
+        cls,
+        weights: ArrayLike,
+        exponents: ArrayLike,
+        domain: Sequence[tuple[float, float]],
+        centres: ArrayLike = 0.0,
+        tolerance: float = 1e-13,
+    ) -> Self:
+        r"""Return a sum of Gaussians :math:`\sum_l \lambda_l \exp(-\sum_k a_l (x_k - c_{lk})^2)`, no grid between.
+
+        Parameters
+        ----------
+        weights
+            ``(R,)``.
+        exponents
+            ``(R,)``, or ``(R, d)`` where they differ by mode.
+        domain
+            Per mode (low, high).
+        centres
+            ``(R, d)``, or anything that broadcasts to it.
+        tolerance
+            As of `from_cp`.
+
+        Examples
+        --------
+        >>> f = ChebyshevTucker.from_gaussians([1.0, 2.0], [1.0, 4.0], [(-1, 1)] * 3)
+        >>> f.ranks, bool(abs(f(0.5, 0, 0) - np.exp(-0.25) - 2 * np.exp(-1)) < 1e-12)
+        ((2, 2, 2), True)
+        """
+        found = sampled_input.gaussians(np.asarray(weights), exponents, centres, domain, tolerance)
+        return cls._estimated(*found, tolerance)
+
+    @classmethod
+    def _estimated(cls, expansion: Expansion, error: float, tolerance: float) -> Self:
+        scale = _largest_value(expansion)
+        estimate = error / scale if scale > 0 else error
+        most = max(tolerance, _ROUNDING)
+        message = "" if estimate <= most else f"the error estimate is {estimate:.1e}, above {most:.1e}"
+        return cls(expansion, scale, estimate, not message, 0, message)
 
     @classmethod
     def from_grid(
@@ -151,30 +188,11 @@ class ChebyshevTucker:
         itself, so that interpolation runs over few columns.
         The estimate compares the result with all values of the grid.
         """
-        array = np.asarray(values, float)
         axes = [np.asarray(x, float) for x in grid]
-        ends = _cells(axes) if domain is None else [(float(low), float(high)) for low, high in domain]
-        inside = [np.clip(x, *interval) for x, interval in zip(axes, ends, strict=True)]
-        scale = float(np.abs(array).max())
-        for share in (
-            0.1,
-            0.08,
-            0.06,
-            0.04,
-            0.02,
-            0.01,
-        ):  # of the tolerance, which is of the largest value: norms bound it loosely
-            core, columns = tucker_compression.hosvd(array, share * tolerance * float(np.linalg.norm(array)))
-            series = [
-                grid_interpolation.to_coefficients(u, x, interval, share * tolerance, order=order)
-                for u, x, interval in zip(columns, axes, ends, strict=True)
-            ]
-            found = cls.from_coefficients(core, series, ends, tolerance=share * tolerance)
-            error = float(np.abs(found.on_grid(*inside) - array).max()) / (scale or 1.0)
-            if error <= tolerance:
-                break
+        found = sampled_input.whole(np.asarray(values, float), axes, tolerance, domain, order)
+        expansion, error, scale = found
         message = "" if error <= tolerance else f"the largest error on the grid is {error:.1e}"
-        return dataclasses.replace(found, scale=scale, error_estimate=error, converged=not message, message=message)
+        return cls(expansion, scale, error, not message, 0, message)
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -378,8 +396,3 @@ def _largest_value(expansion: Expansion) -> float:
     n = max(3, round(50_000 ** (1 / expansion.dimension)))
     axes = [from_reference(-np.cos(np.linspace(0, np.pi, n)), interval) for interval in expansion.domain]
     return float(np.abs(expansion.on_grid(axes)).max())
-
-
-def _cells(axes: Sequence[Array]) -> list[tuple[float, float]]:
-    """Return the intervals that the cells round the points of uniform grids fill."""
-    return [(float(x[0] - (x[1] - x[0]) / 2), float(x[-1] + (x[1] - x[0]) / 2)) for x in axes]
