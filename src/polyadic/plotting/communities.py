@@ -74,7 +74,7 @@ def distance(ds: xr.Dataset) -> Figure:
         known = np.isfinite(apart)
         order = np.argsort(apart[known], kind="stable")
         apart, weights = apart[known][order], weights[known][order]
-        axes.plot(apart, weights, ".", markersize=1.5, color="0.6", rasterized=True)
+        axes.plot(apart, weights, ".", markersize=1.5 if apart.size > 300 else 5, color="0.6", rasterized=True)
         parts = np.array_split(np.arange(apart.size), max(1, min(12, apart.size // 8)))
         middles = [[np.median(values[part]) for part in parts] for values in (apart, weights)]
         axes.plot(*middles, color=COLOURS[0])

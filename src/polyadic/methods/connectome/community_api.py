@@ -125,7 +125,8 @@ def apart(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Communities
     for level, labels in enumerate(found.levels):
         levels[level] = int(labels.max()) + 1
         levels[level, edges] = labels
-    return dataclasses.replace(found, membership=levels[0], levels=levels)
+    name = f"{found.model}; {int((~edges).sum())} without edges"
+    return dataclasses.replace(found, membership=levels[0], levels=levels, model=name)
 
 
 def by_size(label: NDArray[np.int64]) -> NDArray[np.int64]:
