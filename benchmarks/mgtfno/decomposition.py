@@ -54,7 +54,10 @@ def main() -> None:
     divided = split(split.config(test=32 / samples, validation=0.1), fields=ds)
     held = fields.where_split(divided, "test")
     inputs, truth = fields.array(held, "input"), fields.array(held, "output")
-    cfg = configs.build(train.config, {"epochs": epochs, "width": 16, "modes": 24, "rank": 0.05})
+    cfg = configs.build(
+        train.config,
+        {"epochs": epochs, "optimiser": "adamw", "learning_rate": 5e-3, "width": 16, "modes": 24, "rank": 0.05},
+    )
     shared = {"form": "tfno", "modes": [24, 24], "width": 16, "layers": 4, "factorisation": "tucker", "rank": 0.05}
     words = " ".join(sys.argv[5:])
     for name, own in ((name, own) for name, own in VARIANTS.items() if words in name):

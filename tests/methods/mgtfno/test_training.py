@@ -267,9 +267,14 @@ def test_a_large_field_is_predicted_block_by_block_as_it_is_at_once(boundary, le
 
 
 def test_two_processes_have_the_loss_of_one():
-    """A batch of 4, a last one of 3 that has no equal halves, and a validation set of the same kind."""
+    """Batches of 4 and a validation set of 3, which has no equal halves.
+
+    By AdamW: SOAP takes its bases from the first gradient, whose rounding decides where it has no direction, so two
+    runs of one process whose data differ by rounding have different losses too.
+    """
     ds = split(SplitConfig(test=0.1), fields=diffused(34))
-    alone, together = (train(configured(epochs=2, batch=4, processes=n), fields=ds) for n in (1, 2))
+    settings = {"epochs": 2, "batch": 4, "optimiser": "adamw", "learning_rate": 5e-3}
+    alone, together = (train(configured(processes=n, **settings), fields=ds) for n in (1, 2))
     for name in ("train_loss", "validation_loss"):
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-6)
     one, two = weights(alone), weights(together)
