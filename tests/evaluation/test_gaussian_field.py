@@ -3,8 +3,8 @@ import pytest
 from evaluation import planted
 from scipy.optimize import check_grad
 
-from polyadic.evaluation.observation_baselines import gaussian_field
-from polyadic.evaluation.observation_baselines.gaussian_field import Field, Group, Sites
+from polyadic.kernels import gaussian_field
+from polyadic.kernels.gaussian_field import Field, Group, Sites
 from polyadic.evaluation.observation_baselines.persistence import Memory, nearest_in_time
 from polyadic.evaluation.observation_baselines.table import Table, tables
 from polyadic.evaluation.observation_baselines.withhold import withheld
