@@ -16,7 +16,7 @@ from polyadic.kernels.matern_products import Floats
 from polyadic.kernels.place_columns import PlaceColumns
 from polyadic.kernels.tucker_layout import distinct_rows
 
-LEARNED = 24
+LEARNED = 48
 """Times that the hyperparameters are learned on."""
 FEWEST = 5
 """Values at the same time, in the median over values, below which there is no field."""
@@ -84,15 +84,18 @@ def learn(X: Floats, residual: Floats, places: PlaceColumns, seed: int = 0) -> A
     return AnomalyField(places, field, centre, scale)
 
 
-def of_others(anomalies: AnomalyField, X: Floats, residual: Floats) -> Floats:
-    """Return what the other values of the same time say at each row (n,): no value explains itself.
+def of_others(anomalies: AnomalyField, X: Floats, residual: Floats) -> tuple[Floats, Floats]:
+    """Return what the other values of the same time say at each row, and the variance of the value about it, (n,) each.
+
+    No value explains itself.
 
     Notes
     -----
     O(sum over times of the cubed number of values).
     """
     label = _times(anomalies.places, X)[0]
-    return residual - Groups.by(label, label[:0]).leave_one_out(anomalies.field, _sites(anomalies, X), residual)
+    left, variance = Groups.by(label, label[:0]).leave_one_out(anomalies.field, _sites(anomalies, X), residual)
+    return residual - left, variance
 
 
 def predict(anomalies: AnomalyField, X: Floats, residual: Floats, new: Floats) -> tuple[Floats, Floats]:

@@ -128,20 +128,29 @@ def predict(field: DriftingField, coordinates: Floats) -> tuple[Floats, Floats]:
     return mean, variance + field.process.kernel.noise
 
 
+def of_others(field: DriftingField) -> tuple[Floats, Floats]:
+    """Return mean and variance (P,) of drift + f + e at each known place, given the values of the other places.
+
+    The drift is that of all.
+    """
+    process = field.process
+    mean, variance = nearest.leave_one_out(process)
+    design = _design(embed(process.coordinates, process.modes), field.centre, field.scale)
+    return design @ field.drift + mean, variance + process.kernel.noise
+
+
 def smoothed(field: DriftingField) -> tuple[Floats, Floats]:
     """Return mean and variance (P,) of drift + f + e at the known places, given all values, its own included.
 
     Notes
     -----
-    What the other places say, :func:`nearest_neighbour_gp.leave_one_out`, and its own value, by their precisions: where
-    the error variance is zero it is the value.
+    What the other places say and its own value, by their precisions: where the error variance is zero it is the value.
     """
     process = field.process
-    mean, variance = nearest.leave_one_out(process)
-    prior, error = variance + process.kernel.noise, process.row_variance
-    gain = prior / np.maximum(prior + error, 1e-300)
+    mean, prior = of_others(field)
     design = _design(embed(process.coordinates, process.modes), field.centre, field.scale)
-    return design @ field.drift + mean + gain * (process.values - mean), (1.0 - gain) * prior
+    gain = prior / np.maximum(prior + process.row_variance, 1e-300)
+    return mean + gain * (design @ field.drift + process.values - mean), (1.0 - gain) * prior
 
 
 def sample(field: DriftingField, coordinates: Floats, draws: int, seed: int) -> Floats:

@@ -64,13 +64,13 @@ class Groups:
                 mean[rows], variance[rows] = field.krige(group, there.take(rows))
         return mean, variance
 
-    def leave_one_out(self, field: Field, here: Sites, residual: Floats) -> Floats:
-        """Return the residual of every train row from the kriging of the other train rows of its group."""
-        left = residual.copy()
+    def leave_one_out(self, field: Field, here: Sites, residual: Floats) -> tuple[Floats, Floats]:
+        """Return the residual of every train row from the kriging of the others of its group, and its variance."""
+        left, variance = residual.copy(), field.prior_variance(here) + field.noise
         for number, rows in enumerate(self.train):
             if len(rows) > 1:
-                left[rows] = field.leave_one_out(self._group(here, residual, None, number))
-        return left
+                left[rows], variance[rows] = field.leave_one_out(self._group(here, residual, None, number))
+        return left, variance
 
     def _some(self, here: Sites, residual: Floats, weight: Floats | None, number: int) -> Group:
         """Return the group, thinned evenly to 400 rows: enough to learn from."""

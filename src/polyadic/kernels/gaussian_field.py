@@ -109,13 +109,16 @@ class Field:
         known = np.einsum("ij,ij->j", white[:, :-1], white[:, :-1])
         return np.asarray(mean), np.maximum(prior - known, TINY * prior)
 
-    def leave_one_out(self, group: Group) -> Floats:
-        """Return the residual of every row from the kriging of the others: (C^-1 r)_i / (C^-1)_ii, (n,)."""
+    def leave_one_out(self, group: Group) -> tuple[Floats, Floats]:
+        """Return the residual of every row from the kriging of the others, and its variance with the noise, both (n,).
+
+        These are (C^-1 r)_i / (C^-1)_ii and 1 / (C^-1)_ii.
+        """
         matrix = self.covariance(group.sites, group.sites)
         matrix.flat[:: len(matrix) + 1] += self.noise * group.weight
         inverse = np.linalg.inv(matrix)
         left: Floats = inverse @ group.residual / np.diag(inverse)
-        return left
+        return left, 1.0 / np.diag(inverse)
 
     def _scaled(self, sites: Sites) -> Floats:
         return np.column_stack([sites.place / self.length, sites.height / self.height_length])

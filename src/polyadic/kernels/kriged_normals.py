@@ -28,6 +28,7 @@ from polyadic.kernels.place_columns import PlaceColumns
 from polyadic.kernels.tucker_layout import distinct_rows
 
 Array = NDArray[np.float64]
+Moments = tuple[Array, Array]
 _ROUNDS = 2
 
 
@@ -142,7 +143,7 @@ def _pseudo(sums: _Sums, mean: Array, j: int) -> tuple[Array, Array]:
     return (sums.shift[:, j] - rest) / weight, sums.noise / weight
 
 
-def moments(normals: KrigedNormals, X: Array) -> tuple[Array, Array]:
+def moments(normals: KrigedNormals, X: Array) -> Moments:
     """Return mean and variance (n,) of the normal at rows, at known places and at new ones."""
     places, known, where = _located(normals, X)
     mean, variance = np.empty((len(places), normals.mean.shape[1])), np.empty((len(places), normals.mean.shape[1]))
@@ -153,6 +154,22 @@ def moments(normals: KrigedNormals, X: Array) -> tuple[Array, Array]:
             mean[~old, j], variance[~old, j] = drifting_field.predict(field, places[~old])
     design = normals.places.functions(X)
     return np.einsum("nq,nq->n", design, mean[where]), np.einsum("nq,nq->n", design**2, variance[where])
+
+
+def of_others(normals: KrigedNormals, X: Array) -> Moments:
+    """Return mean and variance (n,) of the normal at rows of known places, as if theirs had no values."""
+    _, known, where = _located(normals, X)
+    parts = [drifting_field.of_others(field) for field in normals.fields]
+    mean, variance = (np.stack([part[i] for part in parts], axis=1)[known[where]] for i in range(2))
+    design = normals.places.functions(X)
+    return np.einsum("nq,nq->n", design, mean), np.einsum("nq,nq->n", design**2, variance)
+
+
+def own(X: Array, values: Array, places: PlaceColumns) -> Array:
+    """Return the normal (n,) of each row from the rows of its place alone, as if two rows of value zero were added."""
+    sums = _sums(X, values, places)
+    found = np.linalg.solve(sums.gram + 2.0 * np.eye(sums.gram.shape[1]), sums.shift[:, :, None])[:, :, 0]
+    return np.asarray(np.einsum("nq,nq->n", places.functions(X), found[places.labels(X)[0]]))
 
 
 def is_new(normals: KrigedNormals, X: Array) -> NDArray[np.bool_]:

@@ -4,12 +4,13 @@ Two predictors see the same rows: the *sum* :math:`T + g`, a Tucker model and a 
 it leaves, and the *local* process :math:`h` fitted to the values less the normals of their places: kriged ones
 (:mod:`polyadic.kernels.kriged_normals`) where places have several rows and time has given functions; else what the
 constant and the given functions of T say; without given functions the values themselves. Both are pooled by precision
-(:mod:`polyadic.kernels.predictor_pool`). At places without a value of their own a third one joins: the kriged normal
-and a field of single times (:mod:`polyadic.kernels.anomaly_field`).
+(:mod:`polyadic.kernels.predictor_pool`).
 
 Shares and factor of the variance come from training rows withheld from an inner fit: a Tucker model as flexible as its
 data leaves too little in sample, so neither its bound nor the likelihood of its remainder can tell how much a local
-process adds. Those of new places come from whole places withheld.
+process adds. A place without a value of its own is predicted by the kriged normal and a field of single times
+(:mod:`polyadic.kernels.anomaly_field`) instead, where there are enough values at the same times; its factor comes from
+what the other places say at every training row.
 """
 
 from dataclasses import dataclass, replace
@@ -36,8 +37,7 @@ FEWEST = 50
 LEAST_GAIN = 0.01
 """Nats per withheld value that a local process must gain, beside two standard errors."""
 _HELD = 3000
-_PLACES = 20
-"""Places below which none is withheld."""
+_ROUNDS = 1
 _SWEEPS = 10
 _LAST = 3
 
@@ -68,9 +68,9 @@ class LocalTucker:
     normals
         The kriged normals under ``alone``; None: those of the Tucker model.
     anomalies
-        The field of single times, which joins at places without a value; None: it does not.
+        The field of single times, which predicts places without a value; None: T + g and h do so.
     elsewhere
-        Shares and factor at places without a value, of T + g, h and that field if there is one; None: as elsewhere.
+        The factor of its variance; None with ``anomalies``.
     """
 
     tucker: TuckerModel
@@ -142,14 +142,12 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
     linked = tucker_model.link_values(settings.link, y)
     places = place_columns.places_of(layout)
     places = places if places is not None and places.apply(X) else None
-    inner, held, away = _divide(X, settings.seed, places)
+    inner, held = _divide(y.size, settings.seed)
     trial = _trial(X[inner], y[inner], layout, settings, places)
     trial, error = _weighed(trial, X[held], linked[held])
     gain = trial.gain
     if residual == "auto" and gain < max(LEAST_GAIN, 2.0 * error):
         return LocalTucker(_tucker(X, y, layout, settings, settings.max_iterations), gain=gain)
-    if away.size:
-        trial = replace(trial, elsewhere=predictor_pool.found(linked[away], _elsewhere(trial, X[away])))
     last = replace(settings, max_iterations=min(settings.max_iterations, _LAST))
     return _given(trial, tucker_model.fit_model(X, y, trial.tucker.layout, last, trial.tucker), X, linked)
 
@@ -158,21 +156,11 @@ def _tucker(X: Array, y: Array, layout: Layout, settings: FitSettings, sweeps: i
     return tucker_model.fit_model(X, y, layout, replace(settings, max_iterations=sweeps))
 
 
-def _divide(X: Array, seed: int, places: PlaceColumns | None) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of the inner fit, and those withheld from it: single ones, and of a tenth of the places.
-
-    Single rows are a fifth, at most 3,000; so many are kept of the withheld places.
-    """
-    away = np.zeros(len(X), bool)
-    if places is not None:
-        where = places.labels(X)[0]
-        count = int(where.max()) + 1
-        if count >= _PLACES:
-            away = np.isin(where, np.random.default_rng([seed, 7]).permutation(count)[: count // 10])
-    order = np.random.default_rng([seed, 2]).permutation(len(X))
-    single, apart = order[~away[order]], order[away[order]]
-    held = min(max(single.size // 5, 1), _HELD)
-    return np.sort(single[held:]), np.sort(single[:held]), np.sort(apart[:_HELD])
+def _divide(count: int, seed: int) -> tuple[Rows, Rows]:
+    """Return the rows of the inner fit and those withheld from it: a fifth, at most 3,000."""
+    order = np.random.default_rng([seed, 2]).permutation(count)
+    held = min(max(count // 5, 1), _HELD)
+    return np.sort(order[held:]), np.sort(order[:held])
 
 
 def _trial(X: Array, y: Array, layout: Layout, settings: FitSettings, places: PlaceColumns | None) -> LocalTucker:
@@ -185,11 +173,7 @@ def _trial(X: Array, y: Array, layout: Layout, settings: FitSettings, places: Pl
     residual = nearest.fit_nearest_neighbour_gp(points, left, modes, search=search)
     found = LocalTucker(model, residual, None, columns)
     if places is not None:
-        season = tucker_model.latent_moments(model, X, season=True)[0]
-        if anomaly_field.applies(X, places):
-            found = replace(found, anomalies=anomaly_field.learn(X, linked - season, places, settings.seed))
-        freed = _freed(found, X, linked, left, season)
-        found = replace(found, normals=kriged_normals.fit(X, freed, places, settings.seed))
+        found = _with_normals(found, X, linked, left, places, settings.seed)
     alone = nearest.fit_nearest_neighbour_gp(points, linked - normal_moments(found, X)[0], modes, search=search)
     return replace(found, alone=alone)
 
@@ -199,22 +183,40 @@ def _given(trial: LocalTucker, model: TuckerModel, X: Array, linked: Array) -> L
     points = X[:, list(trial.columns)]
     left = linked - tucker_model.latent_moments(model, X)[0]
     found = replace(trial, tucker=model, residual=_process(trial.residual, points, left))
-    if trial.normals is not None:
-        season = tucker_model.latent_moments(model, X, season=True)[0]
-        freed = _freed(found, X, linked, left, season)
-        found = replace(found, normals=kriged_normals.given(trial.normals, X, freed))
+    if trial.normals is not None and trial.anomalies is not None:
+        drift = tucker_model.drift_moments(model, X)
+        others, spread = anomaly_field.of_others(trial.anomalies, X, linked - normal_moments(found, X)[0])
+        found = replace(found, normals=kriged_normals.given(trial.normals, X, linked - others - drift[0]))
+        mean, variance = kriged_normals.of_others(found.normals or trial.normals, X)
+        new = mean + others + drift[0], variance + spread + drift[1]
+        found = replace(found, elsewhere=predictor_pool.found(linked, [new]))
+    elif trial.normals is not None:
+        season = tucker_model.latent_moments(model, X, season=True)[0] - tucker_model.drift_moments(model, X)[0]
+        found = replace(found, normals=kriged_normals.given(trial.normals, X, left + season))
     return replace(found, alone=_process(trial.alone, points, linked - normal_moments(found, X)[0]))
 
 
-def _freed(model: LocalTucker, X: Array, linked: Array, left: Array, season: Array) -> Array:
-    """Return values less what single times bring and less the drift: what the normals are learned from.
+def _with_normals(
+    model: LocalTucker, X: Array, linked: Array, left: Array, places: PlaceColumns, seed: int
+) -> LocalTucker:
+    """Return the model with kriged normals, and with a field of single times where enough values share their times.
 
-    What the other places had at that time, kriged; where that is not known, what the Tucker model says of the time.
+    The normals are learned from values less what single times bring: by what the other places had at that time, kriged,
+    first with the seasons of the Tucker model as normals, then with these set right place by place; else by what the
+    Tucker model says of the time.
     """
     drift = tucker_model.drift_moments(model.tucker, X)[0]
-    if model.anomalies is None:
-        return left + season - drift
-    return linked - anomaly_field.of_others(model.anomalies, X, linked - season) - drift
+    season = tucker_model.latent_moments(model.tucker, X, season=True)[0]
+    if not anomaly_field.applies(X, places):
+        return replace(model, normals=kriged_normals.fit(X, left + season - drift, places, seed))
+    residual = linked - season
+    anomalies = anomaly_field.learn(X, residual, places, seed)
+    for _ in range(_ROUNDS):
+        residual = residual - kriged_normals.own(
+            X, residual - anomaly_field.of_others(anomalies, X, residual)[0], places
+        )
+    freed = linked - drift - anomaly_field.of_others(anomalies, X, residual)[0]
+    return replace(model, anomalies=anomalies, normals=kriged_normals.fit(X, freed, places, seed))
 
 
 def _process(process: NearestNeighbourGP | None, points: Array, values: Array) -> NearestNeighbourGP | None:
@@ -246,23 +248,18 @@ def normal_moments(model: LocalTucker, X: Array) -> Moments:
     return mean + drift, variance + spread
 
 
-def _elsewhere(model: LocalTucker, X: Array) -> list[Moments]:
-    """Return moments of a new value at places without a value, by T + g, h and the field of single times."""
-    parts = [new_moments(model, X, part) for part in ("sum", "local_alone")]
-    if model.anomalies is not None and model.alone is not None:
-        known = np.empty((len(model.alone.values), X.shape[1]))
-        known[:, list(model.columns)] = model.alone.coordinates
-        normal = normal_moments(model, X)
-        own = anomaly_field.predict(model.anomalies, known, model.alone.values, X)
-        parts.append((normal[0] + own[0], normal[1] + own[1] + model.anomalies.field.noise))
-    return parts
-
-
-def _new_rows(model: LocalTucker, X: Array) -> Rows:
-    """Return the rows at places without a value that are predicted in their own way."""
-    if model.normals is None or model.elsewhere is None:
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(kriged_normals.is_new(model.normals, X))
+def _elsewhere(model: LocalTucker, X: Array) -> tuple[Rows, list[Moments]]:
+    """Return the rows at places without a value that the field of single times predicts, and the moments there."""
+    if model.normals is None or model.anomalies is None or model.elsewhere is None or model.alone is None:
+        return np.zeros(0, np.int64), []
+    new = np.flatnonzero(kriged_normals.is_new(model.normals, X))
+    if not new.size:
+        return new, []
+    known = np.empty((len(model.alone.values), X.shape[1]))
+    known[:, list(model.columns)] = model.alone.coordinates
+    normal = normal_moments(model, X[new])
+    own = anomaly_field.predict(model.anomalies, known, model.alone.values, X[new])
+    return new, [(normal[0] + own[0], normal[1] + own[1] + model.anomalies.field.noise)]
 
 
 def noise_variance(model: LocalTucker) -> float:
@@ -310,9 +307,9 @@ def new_moments(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array
 def _pooled(model: LocalTucker, X: Array) -> Moments:
     parts = [new_moments(model, X, part) for part in ("sum", "local_alone")]
     mean, variance = predictor_pool.pooled(_pool(model), parts)
-    new = _new_rows(model, X)
-    if new.size and model.elsewhere is not None:
-        mean[new], variance[new] = predictor_pool.pooled(model.elsewhere, _elsewhere(model, X[new]))
+    new, moments = _elsewhere(model, X)
+    if moments and model.elsewhere is not None:
+        mean[new], variance[new] = predictor_pool.pooled(model.elsewhere, moments)
     return mean, variance
 
 
@@ -355,8 +352,8 @@ def draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
 
     A draw departs from the mean by :math:`\sqrt w` times a draw of T + g and :math:`\sqrt{1 - w}` times one of h, each
     less its own mean, times the root of the spread: mean and variance are those of the prediction without its noise.
-    The field of single times departs as h does, to its own variance. Without kriged normals the error of the normals
-    moves all rows of a draw together, which is on the safe side for means over rows.
+    At places that the field of single times predicts, a draw departs as one of h, to the field's variance. Without
+    kriged normals their error moves all rows of a draw together, which is on the safe side for means over rows.
     """
     smooth = tucker_draws.draws(model.tucker, X, count, seed)
     if model.residual is None or model.alone is None:
@@ -373,22 +370,15 @@ def draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
 def _departures(model: LocalTucker, X: Array) -> tuple[Array, Array, Array]:
     """Return the mean of the prediction, and the factors by which draws of T + g and of h depart from it, (n,) each."""
     parts = [new_moments(model, X, part) for part in ("sum", "local_alone")]
-    mean, first, second = _factors(_pool(model), parts, 0.0)
-    new = _new_rows(model, X)
-    if new.size and model.alone is not None and model.elsewhere is not None:
-        noise = model.alone.kernel.noise
-        mean[new], first[new], second[new] = _factors(model.elsewhere, _elsewhere(model, X[new]), noise)
-    return mean, first, second
-
-
-def _factors(pool: Pool, parts: list[Moments], noise: float) -> tuple[Array, Array, Array]:
-    mean, variance = predictor_pool.mixed(pool.weights, parts)
-    factor = 1.0 + (pool.spread - 1.0) * np.minimum(1.0, pool.typical / variance)
-    w = predictor_pool.shares(pool.weights, parts)
-    local = np.asarray(w[1])
-    for share, (_, wide) in zip(w[2:], parts[2:], strict=True):
-        local = local + share * np.maximum(wide - noise, 0.0) / np.maximum(parts[1][1] - noise, 1e-300)
-    return mean, np.sqrt(factor * w[0]), np.sqrt(factor * local)
+    mean, variance = predictor_pool.mixed(_pool(model).weights, parts)
+    factor = 1.0 + (model.spread - 1.0) * np.minimum(1.0, model.typical / variance)
+    first, second = predictor_pool.shares(_pool(model).weights, parts)
+    new, moments = _elsewhere(model, X)
+    if moments and model.alone is not None and model.elsewhere is not None:
+        mean[new], wide = predictor_pool.pooled(model.elsewhere, moments)
+        noise, own = noise_variance(model), parts[1][1][new] - model.alone.kernel.noise
+        first[new], second[new], factor[new] = 0.0, 1.0, np.maximum(wide - noise, 0.0) / np.maximum(own, 1e-300)
+    return mean, np.sqrt(factor * first), np.sqrt(factor * second)
 
 
 def _normal_draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:

@@ -111,7 +111,7 @@ def fit(train: Table, test: Table, here: Sites, there: Sites, seed: int) -> Anom
     for _ in range(ROUNDS - 1):
         residual, unshrunk = normals.residuals(train.value)
         field = stamps.learn(here, unshrunk, seed, field)
-        others = residual - stamps.leave_one_out(field, here, residual)
+        others = residual - stamps.leave_one_out(field, here, residual)[0]
         normals = cells.normals(train.value - others, normals)
     residual, unshrunk = normals.residuals(train.value)
     return Anomalies(normals.mean, normals.variance, residual, stamps.learn(here, unshrunk, seed, field))
