@@ -3,11 +3,11 @@ import pytest
 from evaluation import planted
 from scipy.optimize import check_grad
 
-from polyadic.kernels import gaussian_field
-from polyadic.kernels.gaussian_field import Field, Group, Sites
 from polyadic.evaluation.observation_baselines.persistence import Memory, nearest_in_time
 from polyadic.evaluation.observation_baselines.table import Table, tables
 from polyadic.evaluation.observation_baselines.withhold import withheld
+from polyadic.kernels import gaussian_field
+from polyadic.kernels.gaussian_field import Field, Group, Sites
 
 FIELD = Field(length=60.0, height_length=0.8, variance=2.0, noise=0.5, trend_variance=np.array([3.0, 0.4]))
 
