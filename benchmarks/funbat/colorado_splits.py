@@ -53,9 +53,8 @@ def main() -> None:
     names = tuple(filter(None, args.baselines.split(",")))
     for scheme in args.schemes.split(","):
         found = [table(ds, scheme, seed, names) for seed in range(args.seeds)]
-        print(
-            f"{scheme}: RMSE (degC), CRPS, coverage of 80 and of 90 %, RMSE by seed; fit {np.mean([cpu for _, cpu in found]):.0f} CPU s"
-        )
+        cpu = np.mean([seconds for _, seconds in found])
+        print(f"{scheme}: RMSE (degC), CRPS, coverage of 80 and of 90 %, RMSE by seed; fit {cpu:.0f} CPU s")
         for method in found[0][0]["method"].to_numpy():
             scores = [[float(one["value"].sel({"method": method, "metric": m})) for m in METRICS] for one, _ in found]
             mean, spread = np.mean(scores, axis=0), np.std(scores, axis=0)
