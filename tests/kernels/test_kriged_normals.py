@@ -85,7 +85,7 @@ def test_a_drifting_field_is_universal_kriging():
     points = nearest.embed(where, kinds)
     design = np.column_stack([np.ones(25), (points - field.centre) / field.scale])
     prior = np.full(5, np.var(values[:20]))
-    prior[0] *= 1e6
+    prior[0] = 1e6 * np.mean(values[:20] ** 2)
     joint = covariance(kernel, where, where, kinds) + kernel.noise * np.eye(25) + (design * prior) @ design.T
     known = joint[:20, :20] + np.diag(error[:20])
     gain = np.linalg.solve(known, joint[:20, 20:]).T

@@ -26,7 +26,7 @@ from polyadic.kernels.matern_products import Floats, embed
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP, Search
 
 _FLAT = 1e6
-"""Prior variance of the level, in variances of the values."""
+"""Prior variance of the level, in mean squares of the values."""
 _ROUNDS = 2
 
 
@@ -95,7 +95,7 @@ def fit(
     scale = points.std(axis=0)
     centre, scale = points.mean(axis=0), np.where(scale > 1e-12 * np.abs(points).max(axis=0), scale, 1.0)
     design = _design(points, centre, scale)
-    drift = _solved(design, values, np.full(len(values), float(np.var(values)) or 1.0), float(np.var(values)))[0]
+    drift = _solved(design, values, np.full(len(values), float(np.var(values)) or 1.0), values)[0]
     for _ in range(_ROUNDS):
         left = values - design @ drift
         process = nearest.fit_nearest_neighbour_gp(coordinates, left, modes, row_variance=variance, search=search)
@@ -111,7 +111,7 @@ def given(field: DriftingField, values: Floats, variance: Floats, coordinates: F
     points = embed(places, process.modes)
     design = _design(points, field.centre, field.scale)
     white = _whitened(process, points, np.column_stack([design, values]))
-    drift, covariance = _solved(white[:, :-1], white[:, -1], np.ones(len(values)), float(np.var(values)))
+    drift, covariance = _solved(white[:, :-1], white[:, -1], np.ones(len(values)), values)
     return replace(
         field, process=replace(process, values=values - design @ drift), drift=drift, drift_covariance=covariance
     )
@@ -186,12 +186,12 @@ def _design(points: Floats, centre: Floats, scale: Floats) -> Floats:
     return np.column_stack([np.ones(len(points)), (points - centre) / scale])
 
 
-def _solved(design: Floats, values: Floats, variance: Floats, spread: float) -> tuple[Floats, Floats]:
-    """Return posterior mean and covariance of the coefficients, the prior of each slope being N(0, spread)."""
-    prior = np.full(design.shape[1], max(spread, 1e-300))
-    prior[0] *= _FLAT
+def _solved(design: Floats, white: Floats, variance: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Return posterior mean and covariance of the coefficients, the prior variance of each slope being the values'."""
+    prior = np.full(design.shape[1], max(float(np.var(values)), 1e-12 * float(np.mean(values**2)), 1e-300))
+    prior[0] = max(_FLAT * float(np.mean(values**2)), prior[0])
     covariance = np.linalg.inv((design.T / variance) @ design + np.diag(1.0 / prior))
-    return covariance @ (design.T @ (values / variance)), np.asarray(covariance, dtype=np.float64)
+    return covariance @ (design.T @ (white / variance)), np.asarray(covariance, dtype=np.float64)
 
 
 def _whitened(process: NearestNeighbourGP, points: Floats, columns: Floats) -> Floats:
