@@ -1,5 +1,7 @@
 """The Tucker model beside a local process: planted fields with and without one, draws, state, error texts."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -81,6 +83,55 @@ def test_state_comes_back_from_a_file_bit_for_bit(mixed, tmp_path):
     np.testing.assert_array_equal(
         local_tucker.predictive_mean(back, X[550:]), local_tucker.predictive_mean(model, X[550:])
     )
+
+
+@pytest.fixture(scope="module")
+def stations():
+    """Return a model of 40 stations with seasons and shared months over four years, and 10 stations withheld."""
+    rng = np.random.default_rng(5)
+    where = rng.uniform([37, -109, 1], [41, -102, 3.5], (50, 3))
+    place, month = np.divmod(np.arange(50 * 48), 48)
+    X = np.column_stack([where[place], month.astype(float)])
+    level, height = 20 - 6 * where[:, 2] + 0.5 * rng.normal(size=50), 9 - where[:, 2] + 0.3 * rng.normal(size=50)
+    y = level[place] - height[place] * np.cos(2 * np.pi * month / 12) + 1.5 * rng.normal(size=48)[month]
+    y += 0.4 * rng.normal(size=X.shape[0])
+    names = ("sphere auto", "auto+harmonics(12,1)")
+    layout = tucker_layout.layout_of(X, ((0, 1), (3,)), (2,), names, 2)
+    known = place < 40
+    return local_tucker.fit(X[known], y[known], layout, residual="local"), X[~known], y[~known], X[known]
+
+
+def test_new_stations_are_predicted_by_kriged_normals_and_single_times(stations):
+    model, X, y, known = stations
+    mean, variance = local_tucker.new_moments(model, X)
+    error = np.abs(mean - y)
+    assert np.sqrt(np.mean(error**2)) < 1.3 * np.sqrt(0.5**2 + 0.3**2 / 2 + 0.4**2 + 0.1)
+    assert np.mean(error < ndtri(0.95) * np.sqrt(variance)) == pytest.approx(0.9, abs=0.1)
+    assert variance.mean() > 1.3 * local_tucker.new_moments(model, known)[1].mean()
+
+
+def test_draws_at_new_stations_have_the_moments_of_the_prediction_without_noise(stations):
+    model, X, _, _ = stations
+    draws = local_tucker.draws(model, X[:96:16], 2000, 1)
+    mean, variance = local_tucker.new_moments(model, X[:96:16])
+    spread = np.sqrt(variance - local_tucker.noise_variance(model))
+    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=5 * spread.max() / 2000**0.5)
+    np.testing.assert_allclose(draws.std(axis=0), spread, rtol=0.1)
+
+
+def test_normals_come_back_from_a_file_bit_for_bit_and_older_files_are_read(stations):
+    model, X, _, _ = stations
+    stored = state.to_dataset(model)
+    np.testing.assert_array_equal(
+        local_tucker.new_moments(state.from_dataset(stored), X), local_tucker.new_moments(model, X)
+    )
+    structure = json.loads(stored.attrs["structure"])
+    for name in ("normals", "anomalies", "elsewhere"):
+        del structure["fields"][name]
+    stored.attrs["structure"] = json.dumps(structure)
+    before = state.from_dataset(stored)
+    assert before.normals is None
+    assert np.isfinite(local_tucker.new_moments(before, X)).all()
 
 
 def test_few_rows_and_student_noise_keep_the_tucker_model_alone():

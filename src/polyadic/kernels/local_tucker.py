@@ -1,16 +1,16 @@
 r"""A functional Tucker model beside a local Gaussian process, on the linked scale of the values.
 
 Two predictors see the same rows: the *sum* :math:`T + g`, a Tucker model and a nearest-neighbour process fitted to what
-it leaves, and the *local* process :math:`h` fitted to the values less the seasons and normals of T, if it has given
-functions, otherwise to the values themselves. With moments :math:`(m_s, v_s)` and :math:`(m_h, v_h)` of a new value,
-:math:`v_s` being the sum of the variances of T, g and the noise of g,
+it leaves, and the *local* process :math:`h` fitted to the values less the normals of their places: kriged ones
+(:mod:`polyadic.kernels.kriged_normals`) where places have several rows and time has given functions; else what the
+constant and the given functions of T say; without given functions the values themselves. Both are pooled by precision
+(:mod:`polyadic.kernels.predictor_pool`).
 
-.. math:: y \sim N\big(w m_s + (1 - w) m_h,\; v + (c - 1) \min(v, v_0)\big), \quad v = w v_s + (1 - w) v_h,
-          \quad w = \frac{a / v_s}{a / v_s + (1 - a) / v_h}:
-
-where one of them knows little, as h in a gap that it cannot bridge, the other has the say. Share and factor come
-from training rows withheld from an inner fit: a Tucker model as flexible as its data leaves too little in sample, so
-neither its bound nor the likelihood of its remainder can tell how much a local process adds.
+Shares and factor of the variance come from training rows withheld from an inner fit: a Tucker model as flexible as its
+data leaves too little in sample, so neither its bound nor the likelihood of its remainder can tell how much a local
+process adds. A place without a value of its own is predicted by the kriged normal and a field of single times
+(:mod:`polyadic.kernels.anomaly_field`) instead, where there are enough values at the same times; its factor comes from
+what the other places say at every training row.
 """
 
 from dataclasses import dataclass, replace
@@ -19,23 +19,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from polyadic.kernels import anomaly_field, kriged_normals, place_columns, predictor_pool, tucker_draws, tucker_model
 from polyadic.kernels import nearest_neighbour_gp as nearest
-from polyadic.kernels import tucker_draws, tucker_model
+from polyadic.kernels.anomaly_field import AnomalyField
+from polyadic.kernels.kriged_normals import KrigedNormals
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP, Search
+from polyadic.kernels.place_columns import PlaceColumns
+from polyadic.kernels.predictor_pool import Moments, Pool
 from polyadic.kernels.tucker_layout import Layout
 from polyadic.kernels.tucker_model import FitSettings, TuckerModel
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
 RESIDUALS = ("auto", "none", "local")
 FEWEST = 50
 """Rows below which no local process is tried."""
 LEAST_GAIN = 0.01
 """Nats per withheld value that a local process must gain, beside two standard errors."""
 _HELD = 3000
+_ROUNDS = 1
 _SWEEPS = 10
 _LAST = 3
-_WEIGHTS = np.linspace(0.0, 1.0, 11)
-_LEVELS = np.array([0.8, 0.9])
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,12 @@ class LocalTucker:
         Mean variance of the withheld rows that c was found on.
     gain
         Log density that the processes gain over the Tucker model, nats per withheld value; NaN if not measured.
+    normals
+        The kriged normals under ``alone``; None: those of the Tucker model.
+    anomalies
+        The field of single times, which predicts places without a value; None: T + g and h do so.
+    elsewhere
+        The factor of its variance; None with ``anomalies``.
     """
 
     tucker: TuckerModel
@@ -71,6 +81,9 @@ class LocalTucker:
     spread: float = 1.0
     typical: float = 0.0
     gain: float = float("nan")
+    normals: KrigedNormals | None = None
+    anomalies: AnomalyField | None = None
+    elsewhere: Pool | None = None
 
 
 def process_modes(layout: Layout) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -127,37 +140,30 @@ def fit(X: Array, y: Array, layout: Layout, settings: FitSettings | None = None,
     if residual == "none" or (residual == "auto" and (y.size < FEWEST or settings.noise == "student")):
         return LocalTucker(_tucker(X, y, layout, settings, settings.max_iterations))
     linked = tucker_model.link_values(settings.link, y)
+    places = place_columns.places_of(layout)
+    places = places if places is not None and places.apply(X) else None
     inner, held = _divide(y.size, settings.seed)
-    trial = _trial(X[inner], y[inner], layout, settings)
+    trial = _trial(X[inner], y[inner], layout, settings, places)
     trial, error = _weighed(trial, X[held], linked[held])
     gain = trial.gain
     if residual == "auto" and gain < max(LEAST_GAIN, 2.0 * error):
         return LocalTucker(_tucker(X, y, layout, settings, settings.max_iterations), gain=gain)
-    columns = list(trial.columns)
     last = replace(settings, max_iterations=min(settings.max_iterations, _LAST))
-    model = tucker_model.fit_model(X, y, trial.tucker.layout, last, trial.tucker)
-    left = linked - tucker_model.latent_moments(model, X)[0]
-    normal = tucker_model.latent_moments(model, X, season=True)[0]
-    return replace(
-        trial,
-        tucker=model,
-        residual=_given(trial.residual, X[:, columns], left),
-        alone=_given(trial.alone, X[:, columns], linked - normal),
-    )
+    return _given(trial, tucker_model.fit_model(X, y, trial.tucker.layout, last, trial.tucker), X, linked)
 
 
 def _tucker(X: Array, y: Array, layout: Layout, settings: FitSettings, sweeps: int) -> TuckerModel:
     return tucker_model.fit_model(X, y, layout, replace(settings, max_iterations=sweeps))
 
 
-def _divide(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _divide(count: int, seed: int) -> tuple[Rows, Rows]:
     """Return the rows of the inner fit and those withheld from it: a fifth, at most 3,000."""
     order = np.random.default_rng([seed, 2]).permutation(count)
     held = min(max(count // 5, 1), _HELD)
     return np.sort(order[held:]), np.sort(order[:held])
 
 
-def _trial(X: Array, y: Array, layout: Layout, settings: FitSettings) -> LocalTucker:
+def _trial(X: Array, y: Array, layout: Layout, settings: FitSettings, places: PlaceColumns | None) -> LocalTucker:
     """Return both processes and the Tucker model fitted to the inner rows."""
     model = _tucker(X, y, layout, settings, min(settings.max_iterations, _SWEEPS))
     modes, columns = process_modes(layout)
@@ -165,12 +171,55 @@ def _trial(X: Array, y: Array, layout: Layout, settings: FitSettings) -> LocalTu
     points, search = X[:, list(columns)], Search(seed=settings.seed)
     left = linked - tucker_model.latent_moments(model, X)[0]
     residual = nearest.fit_nearest_neighbour_gp(points, left, modes, search=search)
-    normal = tucker_model.latent_moments(model, X, season=True)[0]
-    alone = nearest.fit_nearest_neighbour_gp(points, linked - normal, modes, search=search)
-    return LocalTucker(model, residual, alone, columns)
+    found = LocalTucker(model, residual, None, columns)
+    if places is not None:
+        found = _with_normals(found, X, linked, left, places, settings.seed)
+    alone = nearest.fit_nearest_neighbour_gp(points, linked - normal_moments(found, X)[0], modes, search=search)
+    return replace(found, alone=alone)
 
 
-def _given(process: NearestNeighbourGP | None, points: Array, values: Array) -> NearestNeighbourGP | None:
+def _given(trial: LocalTucker, model: TuckerModel, X: Array, linked: Array) -> LocalTucker:
+    """Return the parts of a trial with the same hyperparameters, given a Tucker model of all rows and these rows."""
+    points = X[:, list(trial.columns)]
+    left = linked - tucker_model.latent_moments(model, X)[0]
+    found = replace(trial, tucker=model, residual=_process(trial.residual, points, left))
+    if trial.normals is not None and trial.anomalies is not None:
+        drift = tucker_model.drift_moments(model, X)
+        others, spread = anomaly_field.of_others(trial.anomalies, X, linked - normal_moments(found, X)[0])
+        found = replace(found, normals=kriged_normals.given(trial.normals, X, linked - others - drift[0]))
+        mean, variance = kriged_normals.of_others(found.normals or trial.normals, X)
+        new = mean + others + drift[0], variance + spread + drift[1]
+        found = replace(found, elsewhere=predictor_pool.found(linked, [new]))
+    elif trial.normals is not None:
+        season = tucker_model.latent_moments(model, X, season=True)[0] - tucker_model.drift_moments(model, X)[0]
+        found = replace(found, normals=kriged_normals.given(trial.normals, X, left + season))
+    return replace(found, alone=_process(trial.alone, points, linked - normal_moments(found, X)[0]))
+
+
+def _with_normals(
+    model: LocalTucker, X: Array, linked: Array, left: Array, places: PlaceColumns, seed: int
+) -> LocalTucker:
+    """Return the model with kriged normals, and with a field of single times where enough values share their times.
+
+    The normals are learned from values less what single times bring: by what the other places had at that time, kriged,
+    first with the seasons of the Tucker model as normals, then with these set right place by place; else by what the
+    Tucker model says of the time.
+    """
+    drift = tucker_model.drift_moments(model.tucker, X)[0]
+    season = tucker_model.latent_moments(model.tucker, X, season=True)[0]
+    if not anomaly_field.applies(X, places):
+        return replace(model, normals=kriged_normals.fit(X, left + season - drift, places, seed))
+    residual = linked - season
+    anomalies = anomaly_field.learn(X, residual, places, seed)
+    for _ in range(_ROUNDS):
+        residual = residual - kriged_normals.own(
+            X, residual - anomaly_field.of_others(anomalies, X, residual)[0], places
+        )
+    freed = linked - drift - anomaly_field.of_others(anomalies, X, residual)[0]
+    return replace(model, anomalies=anomalies, normals=kriged_normals.fit(X, freed, places, seed))
+
+
+def _process(process: NearestNeighbourGP | None, points: Array, values: Array) -> NearestNeighbourGP | None:
     """Return a process of the same hyperparameters given other rows."""
     if process is None:
         return None
@@ -181,35 +230,36 @@ def _given(process: NearestNeighbourGP | None, points: Array, values: Array) -> 
 
 def _weighed(trial: LocalTucker, X: Array, linked: Array) -> tuple[LocalTucker, float]:
     """Return the model with weight, spread and gain from withheld rows, and the gain's standard error."""
-    (ms, vs), (mh, vh), (mt, vt) = (new_moments(trial, X, part) for part in ("sum", "local_alone", "tucker_alone"))
-    shares = [_share(weight, vs, vh) for weight in _WEIGHTS]
-    pools = [(w * ms + (1 - w) * mh, w * vs + (1 - w) * vh) for w in shares]
-    scores = [_log_density(linked, mean, variance).mean() for mean, variance in pools]
-    best = int(np.argmax(scores))
-    mean, variance = pools[best]
-    wrong = np.abs(linked - mean) / np.sqrt(variance)
-    by_bands = (np.quantile(wrong, _LEVELS) / ndtri(0.5 + _LEVELS / 2)).mean()
-    # Heavy tails set the factor of best coverage below that of best likelihood: half way between, in logarithms.
-    factor = float(np.clip(by_bands * np.sqrt(np.mean(wrong**2)), 0.25, 4.0))
-    difference = _log_density(linked, mean, variance) - _log_density(linked, mt, vt)
+    parts = [new_moments(trial, X, part) for part in ("sum", "local_alone")]
+    pool = predictor_pool.found(linked, parts)
+    difference = predictor_pool.log_density(linked, *predictor_pool.mixed(pool.weights, parts))
+    difference -= predictor_pool.log_density(linked, *new_moments(trial, X, "tucker_alone"))
     error = float(difference.std()) / linked.size**0.5
-    found = replace(
-        trial,
-        weight=float(_WEIGHTS[best]),
-        spread=factor,
-        typical=float(variance.mean()),
-        gain=float(difference.mean()),
-    )
-    return found, error
+    weight, gain = float(pool.weights[0]), float(difference.mean())
+    return replace(trial, weight=weight, spread=pool.spread, typical=pool.typical, gain=gain), error
 
 
-def _share(weight: float, of_sum: Array, of_local: Array) -> Array:
-    """Return the share w (n,) of the sum T + g at each row, from the variances of both predictors."""
-    return np.asarray(weight * of_local / (weight * of_local + (1.0 - weight) * of_sum))
+def normal_moments(model: LocalTucker, X: Array) -> Moments:
+    """Return mean and variance (n,) of the normals under the process h, on the linked scale."""
+    if model.normals is None:
+        return tucker_model.latent_moments(model.tucker, X, season=True)
+    drift, spread = tucker_model.drift_moments(model.tucker, X)
+    mean, variance = kriged_normals.moments(model.normals, X)
+    return mean + drift, variance + spread
 
 
-def _log_density(value: Array, mean: Array, variance: Array) -> Array:
-    return np.asarray(-0.5 * np.log(2 * np.pi * variance) - (value - mean) ** 2 / (2 * variance))
+def _elsewhere(model: LocalTucker, X: Array) -> tuple[Rows, list[Moments]]:
+    """Return the rows at places without a value that the field of single times predicts, and the moments there."""
+    if model.normals is None or model.anomalies is None or model.elsewhere is None or model.alone is None:
+        return np.zeros(0, np.int64), []
+    new = np.flatnonzero(kriged_normals.is_new(model.normals, X))
+    if not new.size:
+        return new, []
+    known = np.empty((len(model.alone.values), X.shape[1]))
+    known[:, list(model.columns)] = model.alone.coordinates
+    normal = normal_moments(model, X[new])
+    own = anomaly_field.predict(model.anomalies, known, model.alone.values, X[new])
+    return new, [(normal[0] + own[0], normal[1] + own[1] + model.anomalies.field.noise)]
 
 
 def noise_variance(model: LocalTucker) -> float:
@@ -244,7 +294,7 @@ def new_moments(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array
         raise ValueError(f"part={part!r}: the model has no local process")
     points = X[:, list(model.columns)]
     if part == "local_alone":
-        season, own = tucker_model.latent_moments(model.tucker, X, season=True), nearest.predict(model.alone, points)
+        season, own = normal_moments(model, X), nearest.predict(model.alone, points)
         return season[0] + own[0], season[1] + own[1] + model.alone.kernel.noise
     if part == "sum":
         smooth, local = tucker_model.latent_moments(model.tucker, X), nearest.predict(model.residual, points)
@@ -254,11 +304,18 @@ def new_moments(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array
     return _pooled(model, X)
 
 
-def _pooled(model: LocalTucker, X: Array) -> tuple[Array, Array]:
-    (ms, vs), (mh, vh) = new_moments(model, X, "sum"), new_moments(model, X, "local_alone")
-    w = _share(model.weight, vs, vh)
-    variance = w * vs + (1 - w) * vh
-    return w * ms + (1 - w) * mh, variance + (model.spread - 1.0) * np.minimum(variance, model.typical)
+def _pooled(model: LocalTucker, X: Array) -> Moments:
+    parts = [new_moments(model, X, part) for part in ("sum", "local_alone")]
+    mean, variance = predictor_pool.pooled(_pool(model), parts)
+    new, moments = _elsewhere(model, X)
+    if moments and model.elsewhere is not None:
+        mean[new], variance[new] = predictor_pool.pooled(model.elsewhere, moments)
+    return mean, variance
+
+
+def _pool(model: LocalTucker) -> Pool:
+    """Return shares and factor at known places."""
+    return Pool(np.array([model.weight, 1.0 - model.weight]), model.spread, model.typical)
 
 
 def predictive_mean(model: LocalTucker, X: Array, part: str = "both") -> tuple[Array, Array]:
@@ -286,7 +343,7 @@ def log_density(model: LocalTucker, X: Array, y: Array) -> Array:
     if model.residual is None:
         return tucker_model.log_density(model.tucker, X, y)
     linked = tucker_model.link_values(model.tucker.link, y)
-    density = _log_density(linked, *new_moments(model, X))
+    density = predictor_pool.log_density(linked, *new_moments(model, X))
     return density - linked if model.tucker.link == "log" else density
 
 
@@ -295,19 +352,40 @@ def draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
 
     A draw departs from the mean by :math:`\sqrt w` times a draw of T + g and :math:`\sqrt{1 - w}` times one of h, each
     less its own mean, times the root of the spread: mean and variance are those of the prediction without its noise.
-    The error of the normals under h moves all rows of a draw together, which is on the safe side for means over rows.
+    At places that the field of single times predicts, a draw departs as one of h, to the field's variance. Without
+    kriged normals their error moves all rows of a draw together, which is on the safe side for means over rows.
     """
     smooth = tucker_draws.draws(model.tucker, X, count, seed)
     if model.residual is None or model.alone is None:
         return smooth
     log, points = model.tucker.link == "log", X[:, list(model.columns)]
-    (ms, vs), (mh, vh) = new_moments(model, X, "sum"), new_moments(model, X, "local_alone")
-    w = _share(model.weight, vs, vh)
-    variance = w * vs + (1 - w) * vh
-    factor = 1.0 + (model.spread - 1.0) * np.minimum(1.0, model.typical / variance)
+    ms, mh = (new_moments(model, X, part)[0] for part in ("sum", "local_alone"))
+    mean, first, second = _departures(model, X)
     out = (np.log(smooth) if log else smooth) - ms + nearest.sample(model.residual, points, count, seed)
-    season, spread = tucker_model.latent_moments(model.tucker, X, season=True)
-    own = nearest.sample(model.alone, points, count, seed + 1) + season - mh
-    own += np.sqrt(spread) * np.random.default_rng([seed, 3]).standard_normal((count, 1))
-    out = w * ms + (1 - w) * mh + np.sqrt(factor) * (np.sqrt(w) * out + np.sqrt(1 - w) * own)
+    own = nearest.sample(model.alone, points, count, seed + 1) + _normal_draws(model, X, count, seed) - mh
+    out = mean + first * out + second * own
     return np.exp(out) if log else out
+
+
+def _departures(model: LocalTucker, X: Array) -> tuple[Array, Array, Array]:
+    """Return the mean of the prediction, and the factors by which draws of T + g and of h depart from it, (n,) each."""
+    parts = [new_moments(model, X, part) for part in ("sum", "local_alone")]
+    mean, variance = predictor_pool.mixed(_pool(model).weights, parts)
+    factor = 1.0 + (model.spread - 1.0) * np.minimum(1.0, model.typical / variance)
+    first, second = predictor_pool.shares(_pool(model).weights, parts)
+    new, moments = _elsewhere(model, X)
+    if moments and model.alone is not None and model.elsewhere is not None:
+        mean[new], wide = predictor_pool.pooled(model.elsewhere, moments)
+        noise, own = noise_variance(model), parts[1][1][new] - model.alone.kernel.noise
+        first[new], second[new], factor[new] = 0.0, 1.0, np.maximum(wide - noise, 0.0) / np.maximum(own, 1e-300)
+    return mean, np.sqrt(factor * first), np.sqrt(factor * second)
+
+
+def _normal_draws(model: LocalTucker, X: Array, count: int, seed: int) -> Array:
+    """Return joint draws (count, n) of the normals under h."""
+    if model.normals is not None:
+        drift, spread = tucker_model.drift_moments(model.tucker, X)
+        out = kriged_normals.sample(model.normals, X, count, seed + 2) + drift
+    else:
+        out, spread = tucker_model.latent_moments(model.tucker, X, season=True)
+    return np.asarray(out + np.sqrt(spread) * np.random.default_rng([seed, 3]).standard_normal((count, 1)))

@@ -230,10 +230,16 @@ def latent_moments(model: TuckerModel, X: Array, season: bool = False) -> tuple[
         first = [moment[0][where[rows]] for moment, where in zip(moments, places, strict=True)]
         second = [moment[1][where[rows]] for moment, where in zip(moments, places, strict=True)]
         mean[rows], variance[rows] = predictive_moments(form, posterior.core, first, second)
+    drift, spread = drift_moments(model, X)
+    return model.centre + model.scale * mean + drift, model.scale**2 * variance + spread
+
+
+def drift_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
+    """Return posterior mean and variance (n,) of the part that is linear in the drift columns, as `latent_moments`."""
     drift = (X[:, list(model.layout.drift)] - model.drift_centre) / model.drift_scale
-    mean += drift @ posterior.drift_mean
-    variance += np.einsum("nq,qr,nr->n", drift, posterior.drift_covariance, drift)
-    return model.centre + model.scale * mean, model.scale**2 * variance
+    mean = drift @ model.posterior.drift_mean
+    variance = np.einsum("nq,qr,nr->n", drift, model.posterior.drift_covariance, drift)
+    return model.scale * mean, model.scale**2 * variance
 
 
 def given_functions(model: TuckerModel, k: int, unique: Array) -> Array | None:

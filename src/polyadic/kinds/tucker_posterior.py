@@ -36,6 +36,7 @@ def _faults(ds: xr.Dataset) -> list[str]:
 
 SCHEMA = Schema(
     kind="tucker_posterior",
+    version="1.1",
     variables={
         "evidence": Var(("iteration",)),
         "noise_variance": Var(()),

@@ -23,11 +23,11 @@ import numpy as np
 import xarray as xr
 
 from polyadic.evaluation.observation_baselines.climatology import anomalies
-from polyadic.evaluation.observation_baselines.gaussian_field import Field, Sites
 from polyadic.evaluation.observation_baselines.kriging import MonthlyTrend, Stamps, sites
 from polyadic.evaluation.observation_baselines.means import group_means
 from polyadic.evaluation.observation_baselines.prediction import Floats, Prediction
 from polyadic.evaluation.observation_baselines.table import Integers, Pair, Table, tables
+from polyadic.kernels.gaussian_field import Field, Sites
 
 ROUNDS = 2
 LEARNED_MONTHS = (0, 6)
@@ -111,7 +111,7 @@ def fit(train: Table, test: Table, here: Sites, there: Sites, seed: int) -> Anom
     for _ in range(ROUNDS - 1):
         residual, unshrunk = normals.residuals(train.value)
         field = stamps.learn(here, unshrunk, seed, field)
-        others = residual - stamps.leave_one_out(field, here, residual)
+        others = residual - stamps.leave_one_out(field, here, residual)[0]
         normals = cells.normals(train.value - others, normals)
     residual, unshrunk = normals.residuals(train.value)
     return Anomalies(normals.mean, normals.variance, residual, stamps.learn(here, unshrunk, seed, field))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from polyadic.evaluation.observation_baselines.gaussian_field import Field, Group, Sites, learn
 from polyadic.evaluation.observation_baselines.prediction import Floats, Prediction
-from polyadic.evaluation.observation_baselines.table import Integers, Table, tables
-
-LEARNED_STAMPS = 48
-LEARNED_ROWS = 400
-SMALLEST_GROUP = 5
+from polyadic.evaluation.observation_baselines.table import Table, tables
+from polyadic.kernels.field_groups import Groups
+from polyadic.kernels.gaussian_field import Sites
 
 
 def elevation_kriging(train: xr.Dataset, test: xr.Dataset, variable: str, seed: int) -> Prediction:
@@ -92,12 +87,8 @@ class MonthlyTrend:
         return np.asarray(np.einsum("ij,ij->i", where.trend, self.coefficients[month]))
 
 
-@dataclass(frozen=True, eq=False)
-class Stamps:
-    """Positions of the train rows and of the test rows of every group (time stamp, calendar month)."""
-
-    train: list[Integers]
-    test: list[Integers]
+class Stamps(Groups):
+    """The train rows and the test rows of every time stamp."""
 
     @classmethod
     def of(cls, train: Table, test: Table) -> Stamps:
@@ -105,59 +96,3 @@ class Stamps:
         if train.stamp is None or test.stamp is None:
             raise ValueError("kriging: the data have no time; a coordinate `time` (or an index `day`) is needed")
         return cls.by(train.stamp, test.stamp)
-
-    @classmethod
-    def by(cls, train: NDArray[np.int64], test: NDArray[np.int64]) -> Stamps:
-        """Return the groups by any number."""
-        size = 1 + int(max(train.max(), test.max(initial=0)))
-        return cls(_positions(train, size), _positions(test, size))
-
-    def learn(self, here: Sites, residual: Floats, seed: int, start: Field | None = None) -> Field:
-        """Return the field learned on some groups of at least five rows (the largest where none has five)."""
-        size = np.array([len(rows) for rows in self.train])
-        enough = np.flatnonzero(size >= min(SMALLEST_GROUP, size.max()))
-        chosen = np.sort(np.random.default_rng(seed).permutation(enough)[:LEARNED_STAMPS])
-        field = learn([self._some(here, residual, None, number) for number in chosen], start)
-        return field.matched(here, residual)
-
-    def learn_chosen(
-        self, here: Sites, residual: Floats, weight: Floats, chosen: Sequence[int], start: Field | None = None
-    ) -> Field:
-        """Return the field learned on the groups of the given numbers, or on all where those have no rows."""
-        some = [number for number in chosen if number < len(self.train) and len(self.train[number])]
-        some = some or [number for number, rows in enumerate(self.train) if len(rows)]
-        return learn([self._some(here, residual, weight, number) for number in some], start)
-
-    def krige(
-        self, field: Field, here: Sites, residual: Floats, there: Sites, weight: Floats | None = None
-    ) -> tuple[Floats, Floats]:
-        """Return the posterior mean and variance of the noise-free field at the test rows, group by group."""
-        mean, variance = np.zeros(len(there.trend)), np.zeros(len(there.trend))
-        for number, rows in enumerate(self.test):
-            if len(rows):
-                group = self._group(here, residual, weight, number)
-                mean[rows], variance[rows] = field.krige(group, there.take(rows))
-        return mean, variance
-
-    def leave_one_out(self, field: Field, here: Sites, residual: Floats) -> Floats:
-        """Return the residual of every train row from the kriging of the other train rows of its group."""
-        left = residual.copy()
-        for number, rows in enumerate(self.train):
-            if len(rows) > 1:
-                left[rows] = field.leave_one_out(self._group(here, residual, None, number))
-        return left
-
-    def _some(self, here: Sites, residual: Floats, weight: Floats | None, number: int) -> Group:
-        """Return the group, thinned evenly to 400 rows: enough to learn from."""
-        rows = self.train[number]
-        step = max(1, -(-len(rows) // LEARNED_ROWS))
-        return Stamps([rows[::step]], [])._group(here, residual, weight, 0)
-
-    def _group(self, here: Sites, residual: Floats, weight: Floats | None, number: int) -> Group:
-        rows = self.train[number]
-        return Group(here.take(rows), residual[rows], np.ones(len(rows)) if weight is None else weight[rows])
-
-
-def _positions(label: NDArray[np.int64], size: int) -> list[Integers]:
-    order = np.argsort(label, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(label, minlength=size))[:-1])

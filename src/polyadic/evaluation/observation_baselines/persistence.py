@@ -42,7 +42,7 @@ def space_time_kriging(train: xr.Dataset, test: xr.Dataset, variable: str, seed:
     kriged = solved(train, test, variable, seed)
     pair, here, model, stamps = kriged.pair, kriged.here, kriged.model, kriged.stamps
     mean, variance = kriged.mean, kriged.variance
-    left = stamps.leave_one_out(model.field, here, model.residual)
+    left = stamps.leave_one_out(model.field, here, model.residual)[0]
     memory = Memory.learn(pair.train, left, seed)
     offset, share = memory.krige(pair.train, left, pair.test)
     rows = len(pair.train)

@@ -7,14 +7,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from polyadic.kernels.anomaly_field import AnomalyField
 from polyadic.kernels.core_form import Form
 from polyadic.kernels.core_response import Response
 from polyadic.kernels.dense_process import DensePosterior, Points
+from polyadic.kernels.drifting_field import DriftingField
 from polyadic.kernels.functional_tucker import TuckerPosterior
+from polyadic.kernels.gaussian_field import Field
 from polyadic.kernels.inducing_prediction import InducingPosterior
+from polyadic.kernels.kriged_normals import KrigedNormals
 from polyadic.kernels.local_tucker import LocalTucker
 from polyadic.kernels.matern_products import MaternProducts
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP
+from polyadic.kernels.place_columns import PlaceColumns
+from polyadic.kernels.predictor_pool import Pool
 from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import Core
 from polyadic.kernels.tucker_layout import Layout
@@ -24,6 +30,7 @@ CLASSES = {
     cls.__name__: cls
     for cls in (
         *(LocalTucker, NearestNeighbourGP, MaternProducts),
+        *(KrigedNormals, DriftingField, AnomalyField, Field, PlaceColumns, Pool),
         *(TuckerModel, Layout, TuckerPosterior, Form, Core, Response),
         *(AxisPosterior, DensePosterior, InducingPosterior, Points),
     )

@@ -5,10 +5,10 @@ In each group the residual r from a known mean is
     r ~ N(0, C),    C_ij = v exp(-d_ij) + sum_k b_k h_ik h_jk + w_i n [i = j],
     d_ij^2 = |x_i - x_j|^2 / l^2 + (z_i - z_j)^2 / m^2
 
-with chords x in km, elevations z in km, trend columns h and noise weights w. The variances b of the trend's
-coefficients shrink a group's own trend to the known mean: a group of few rows keeps nearly that mean, one of many rows
-gets its own lapse rate. The hyperparameters (l, m, v, n, b) are shared by all groups and maximise their likelihood.
-scikit-learn's regressor learns from one data set of one size, so it cannot share them; hence these few lines.
+with places x (chords in km), heights z (elevations in km), trend columns h and noise weights w. The variances b of the
+trend's coefficients shrink a group's own trend to the known mean: a group of few rows keeps nearly that mean, one of
+many rows gets its own lapse rate. The hyperparameters (l, m, v, n, b) are shared by all groups and maximise their
+likelihood. scikit-learn's regressor learns from one data set of one size, so it cannot share them; hence these lines.
 
 References
 ----------
@@ -25,8 +25,7 @@ from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 
-from polyadic.evaluation.observation_baselines.prediction import Floats
-from polyadic.evaluation.observation_baselines.table import Integers
+from polyadic.kernels.matern_products import Floats, Integers
 
 ITERATIONS = 40
 TINY = 1e-12
@@ -34,7 +33,7 @@ TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """Where rows lie: chords (n, 3) in km, elevation (n, 1) in km, columns of the trend (n, p)."""
+    """Where rows lie: places (n, d), chords in km; heights (n, k), elevation in km; columns of the trend (n, p)."""
 
     place: Floats
     height: Floats
@@ -110,13 +109,16 @@ class Field:
         known = np.einsum("ij,ij->j", white[:, :-1], white[:, :-1])
         return np.asarray(mean), np.maximum(prior - known, TINY * prior)
 
-    def leave_one_out(self, group: Group) -> Floats:
-        """Return the residual of every row from the kriging of the others: (C^-1 r)_i / (C^-1)_ii, (n,)."""
+    def leave_one_out(self, group: Group) -> tuple[Floats, Floats]:
+        """Return the residual of every row from the kriging of the others, and its variance with the noise, both (n,).
+
+        These are (C^-1 r)_i / (C^-1)_ii and 1 / (C^-1)_ii.
+        """
         matrix = self.covariance(group.sites, group.sites)
         matrix.flat[:: len(matrix) + 1] += self.noise * group.weight
         inverse = np.linalg.inv(matrix)
         left: Floats = inverse @ group.residual / np.diag(inverse)
-        return left
+        return left, 1.0 / np.diag(inverse)
 
     def _scaled(self, sites: Sites) -> Floats:
         return np.column_stack([sites.place / self.length, sites.height / self.height_length])
