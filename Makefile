@@ -14,7 +14,7 @@ run: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(CORES) --dist loadscope
+	$(BIN)/python -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder
 
 report: run
 	$(BIN)/snakemake --cores $(CORES) --report results/report.html

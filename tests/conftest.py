@@ -1,9 +1,19 @@
 """Settings that all tests share."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+ROOT = Path(__file__).parent
+LONG = (ROOT / "test_docs.py", ROOT / "workflow", ROOT / "contract" / "test_stages.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules that take longest first: workers that take them in turn end together."""
+    items.sort(key=lambda item: next((i for i, path in enumerate(LONG) if item.path.is_relative_to(path)), len(LONG)))
