@@ -52,13 +52,16 @@ def dataset(
     architecture
         What builds the module again, plain values only.
     train_loss, validation_loss, learning_rate
-        One entry an epoch.
+        One entry an epoch; in validation the relative L2 error.
     loss
         Name of the loss.
     """
-    curves = {"train_loss": ("mean loss in training", train_loss), "learning_rate": ("learning rate", learning_rate)}
+    curves = {
+        "train_loss": (f"{loss}, training samples", train_loss),
+        "learning_rate": ("learning rate", learning_rate),
+    }
     if validation_loss is not None:
-        curves["validation_loss"] = ("mean loss on the validation samples", validation_loss)
+        curves["validation_loss"] = ("relative L2 error, validation samples", validation_loss)
     variables = {
         name: ("epoch", np.asarray(values, np.float64), {"units": "1", "long_name": f"{text}"})
         for name, (text, values) in curves.items()

@@ -14,10 +14,10 @@ def curves(ds: xr.Dataset) -> Figure:
     """Return the loss on train and validation samples by epoch, and the learning rate below."""
     figure = Figure(figsize=(6, 4))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    for number, (name, label) in enumerate((("train_loss", "train"), ("validation_loss", "validation"))):
+    for number, name in enumerate(("train_loss", "validation_loss")):
         if name in ds and np.isfinite(ds[name]).any():
-            above.plot(ds["epoch"], ds[name], color=COLOURS[number], label=label)
-    above.set(ylabel=str(ds.attrs.get("loss", "loss")))
+            above.plot(ds["epoch"], ds[name], color=COLOURS[number], label=ds[name].attrs["long_name"])
+    above.set(ylabel="mean error")
     if ds.sizes["epoch"] and float(ds["train_loss"].min()) > 0:
         above.set_yscale("log")
     above.legend()

@@ -59,7 +59,7 @@ def _function(axes: Any, ds: xr.Dataset, mode: str, function: int) -> None:
         points = axes.scatter(ds["longitude"], ds["latitude"], c=mean, s=8, cmap=DIVERGING, vmin=-bound, vmax=bound)
         axes.figure.colorbar(points, ax=axes)
         axes.set(title=title, xlabel="longitude", ylabel="latitude")
-        axes.locator_params(axis="x", nbins=3)
+        axes.locator_params(axis="x", nbins=2, integer=True)
         return
     x = ds[mode] if mode in ds.coords else ds[own[0]] if own else np.arange(mean.size)
     order = np.argsort(np.asarray(x), kind="stable")
