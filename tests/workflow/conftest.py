@@ -60,9 +60,9 @@ class Project:
 
 
 def copy(folder: Path) -> Project:
-    """Copy the repository without what git ignores, and lay the worked example over it."""
+    """Copy the repository with what has been compiled of it, and lay the worked example over it."""
     folder.mkdir(parents=True)
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    ignored = shutil.ignore_patterns("*.tmp.*", "*.pyc.*")  # files that another process is writing
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
