@@ -19,7 +19,7 @@ import warnings
 import numpy as np
 import torch
 
-from polyadic.kernels.field_errors import relative_h1, relative_l2
+from polyadic.kernels.field_errors import relative_h1, relative_l2, resampled
 from polyadic.kernels.fourier_operator import TFNO
 from polyadic.kernels.soap import SOAP
 from polyadic.sources.darcy_flow import DarcyFlowConfig, darcy_flow
@@ -80,24 +80,9 @@ def errors(predict, coarse: tuple[torch.Tensor, ...], fine: tuple[torch.Tensor, 
     with torch.no_grad():
         at_16 = torch.cat([predict(a) for a in coarse[0].split(50)])
         at_32 = torch.cat([predict(a) for a in fine[0].split(50)])
-        brought = sines(at_16)
+        brought = resampled(at_16, fine[1].shape[2:], BOUNDARY, GRID)
     pairs = ((at_16, coarse[1]), (at_32, fine[1]), (brought, fine[1]))
     return np.stack([relative_l2(found, truth).numpy() for found, truth in pairs])
-
-
-def sines(field: torch.Tensor) -> torch.Tensor:
-    """Return fields on left-aligned points brought to twice as many by their sine series."""
-    for axis in (2, 3):
-        field = refined_sines(field, axis)
-    return field
-
-
-def refined_sines(field: torch.Tensor, axis: int) -> torch.Tensor:
-    n = field.shape[axis]
-    odd = torch.cat([field, -field.index_select(axis, (-torch.arange(n)) % n)], axis)
-    odd = odd.index_fill(axis, torch.tensor([0, n]), 0.0)
-    spectrum = torch.fft.rfft(odd, dim=axis)
-    return torch.fft.irfft(2 * spectrum, 4 * n, dim=axis).narrow(axis, 0, 2 * n)
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 import xarray as xr
 
+from polyadic.core import checkpoints, io
 from polyadic.core import config as configs
-from polyadic.core import io
 from polyadic.core.errors import InputError
 from polyadic.kernels.field_errors import relative_h1
 from polyadic.kinds import fields, operator
@@ -119,7 +119,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(divided, tmp_p
     folder = tmp_path / "checkpoints"
     settings = '{"width":8,"modes":6,"layers":2,"rank":0.3,"epochs":40}'
     command = [sys.executable, "-m", "polyadic.methods.mgtfno.train", "--fields", str(tmp_path / "split.nc")]
-    environment = {"PYTHONPATH": str(SOURCE), training.CHECKPOINTS: str(folder), "PATH": "", "OMP_NUM_THREADS": "1"}
+    environment = {"PYTHONPATH": str(SOURCE), checkpoints.VARIABLE: str(folder), "PATH": "", "OMP_NUM_THREADS": "1"}
     job = subprocess.Popen(
         [*command, "--config", settings, "--out", str(tmp_path / "o.nc")],
         env=environment,
@@ -132,11 +132,11 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(divided, tmp_p
     assert not (tmp_path / "o.nc").exists()
     (last,) = folder.rglob("last.ckpt")
     assert torch.load(last, weights_only=True)["epoch"] + 1 < 40
-    monkeypatch.setenv(training.CHECKPOINTS, str(folder))
+    monkeypatch.setenv(checkpoints.VARIABLE, str(folder))
     with io.read(tmp_path / "split.nc") as ds:
         resumed = train(configured(epochs=40), fields=ds)
         assert "goes on from" in capsys.readouterr().err
-        monkeypatch.delenv(training.CHECKPOINTS)
+        monkeypatch.delenv(checkpoints.VARIABLE)
         undisturbed = train(configured(epochs=40), fields=ds)
     xr.testing.assert_equal(resumed.to_dataset(), undisturbed.to_dataset())
     a, b = weights(resumed), weights(undisturbed)

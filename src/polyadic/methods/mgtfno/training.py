@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +15,14 @@ import xarray as xr
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from polyadic.core import progress
+from polyadic.core import checkpoints, progress
 from polyadic.core.digest import code_digest
-from polyadic.core.errors import InputError
 from polyadic.core.provenance import content_hash
 from polyadic.kinds import fields
 from polyadic.methods.mgtfno import workers
 from polyadic.methods.mgtfno.module import OperatorModule
 from polyadic.methods.mgtfno.network import Operator, normalisation
 from polyadic.methods.mgtfno.samples import GridDataModule
-
-CHECKPOINTS = "POLYADIC_CHECKPOINTS"
-"""Environment variable: the folder for checkpoints and the table of losses; unset: none are written."""
 
 
 def fit(
@@ -80,7 +75,7 @@ def run(
         model = Operator(architecture)
         model.normalise(*normalisation(fields.where_split(sets[0], "train")))
         module = OperatorModule(model, schedule, print_of_data)
-        folder = _folder(label, print_of_data)
+        folder = checkpoints.folder(label, print_of_data)
         started, data.first_epoch = resumable(folder, print_of_data)
         trainer = Trainer(
             **workers.trainer_options(here, training["device"]),
@@ -123,8 +118,7 @@ def resumable(folder: Path | None, expected: str) -> tuple[Path | None, int]:
     if path is None or not path.is_file():
         return None, 0
     found = torch.load(path, weights_only=True, map_location="cpu")
-    if found.get("fingerprint") != expected:
-        raise InputError(f"{path}: made from other data, settings or code; move the folder away")
+    checkpoints.check(str(found.get("fingerprint")), expected, path)
     if workers.place(1).rank == 0:
         progress.log(f"goes on from {path} after epoch {found['epoch'] + 1}")
     return path, int(found["epoch"]) + 1
@@ -168,11 +162,6 @@ class Keeper(Checkpoint):
         lines = [",".join(["epoch", *module.curves])] + [f"{i},{a},{b},{c}" for i, (a, b, c) in enumerate(rows, 1)]
         part.write_text("\n".join(lines) + "\n")
         part.replace(folder / "losses.csv")
-
-
-def _folder(label: str, print_of_data: str) -> Path | None:
-    text = os.environ.get(CHECKPOINTS, "")
-    return Path(text) / label / print_of_data[:12] if text else None
 
 
 @contextlib.contextmanager
