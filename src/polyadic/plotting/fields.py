@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from polyadic.kinds import fields
@@ -15,31 +16,36 @@ _SAMPLES = 3
 
 
 def samples(ds: xr.Dataset) -> Figure:
-    """Return inputs, outputs, predictions and their errors of the first samples (test samples where flagged)."""
+    """Return inputs, outputs, predictions and their errors of the first samples (test samples where flagged).
+
+    The prediction is drawn in the colours of the truth, so that equal colours are equal values.
+    """
     test = fields.where_split(ds, "test")
     shown = (test if test.sizes["sample"] else ds).isel(sample=slice(0, _SAMPLES))
     columns = _columns(shown)
     rows = shown.sizes["sample"]
     figure = Figure(figsize=(2.6 * len(columns), 0.5 + 2.2 * rows))
     panels = figure.subplots(rows, len(columns), squeeze=False)
-    for column, (title, values, how) in enumerate(columns):
+    for column, (title, values, coloured) in enumerate(columns):
         for row in range(rows):
-            _draw(figure, panels[row, column], values[row], shown, how)
+            _draw(figure, panels[row, column], values[row], shown, None if coloured is None else coloured[row])
         panels[0, column].set_title(title, fontsize="small")
     for row, number in enumerate(shown["sample"].to_numpy() if "sample" in shown.coords else range(rows)):
         panels[row, 0].set_ylabel(f"sample {number}")
     return figure
 
 
-def _columns(ds: xr.Dataset) -> list[tuple[str, NDArray[Any], str]]:
-    found = [(label(ds, n), _plane(ds, n), SEQUENTIAL) for n in fields.names(ds, "input")[:1]]
+def _columns(ds: xr.Dataset) -> list[tuple[str, NDArray[Any], NDArray[Any] | None]]:
+    """Return title, values and what they are coloured as; an error, with None, has a scale about zero."""
+    inputs = [(label(ds, n), _plane(ds, n)) for n in fields.names(ds, "input")[:1]]
+    found: list[tuple[str, NDArray[Any], NDArray[Any] | None]] = [(title, v, v) for title, v in inputs]
     for name in fields.names(ds, "output")[:1]:
         truth = _plane(ds, name)
-        found.append((label(ds, name), truth, SEQUENTIAL))
+        found.append((label(ds, name), truth, truth))
         for guess in [n for n in fields.names(ds, "prediction") if ds[n].attrs.get("predicts") == name][:2]:
             method = str(ds[guess].attrs.get("method", "prediction"))
-            found.append((f"by {method}", _plane(ds, guess), SEQUENTIAL))
-            found.append((f"error of {method}", _plane(ds, guess) - truth, DIVERGING))
+            found.append((f"by {method}", _plane(ds, guess), truth))
+            found.append((f"error of {method}", _plane(ds, guess) - truth, None))
     return found
 
 
@@ -53,19 +59,16 @@ def _plane(ds: xr.Dataset, name: str) -> NDArray[Any]:
     return np.asarray(values.isel({where[0]: ds.sizes[where[0]] // 2}) if len(where) == 3 else values)
 
 
-def _draw(figure: Figure, axes: Any, values: NDArray[Any], ds: xr.Dataset, how: str) -> None:
+def _draw(figure: Figure, axes: Any, values: NDArray[Any], ds: xr.Dataset, coloured: NDArray[Any] | None) -> None:
     if values.ndim == 1:
         axes.plot(ds[fields.space(ds)[0]], values, color=COLOURS[0], linewidth=0.8)
         return
-    limit = float(np.nanmax(np.abs(values))) if how == DIVERGING else None
-    image = axes.imshow(
-        values,
-        origin="lower",
-        cmap=how,
-        vmin=None if limit is None else -limit,
-        vmax=limit,
-        interpolation="none",
-    )
+    if coloured is None:
+        high = float(np.nanmax(np.abs(values)))
+        low, colours = -high, DIVERGING
+    else:
+        low, high, colours = float(np.nanmin(coloured)), float(np.nanmax(coloured)), SEQUENTIAL
+    image = axes.imshow(values, origin="lower", cmap=colours, vmin=low, vmax=high, interpolation="none")
     axes.set(xticks=[], yticks=[])
     figure.colorbar(image, ax=axes, shrink=0.8)
 
@@ -78,8 +81,14 @@ def spectra(ds: xr.Dataset) -> Figure:
     for number, name in enumerate(names):
         energy = _energy(_plane(ds, name))
         text = "truth" if number == 0 else str(ds[name].attrs.get("method", name))
-        panel.loglog(np.arange(1, energy.size), energy[1:], color=COLOURS[number % len(COLOURS)], label=text)
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": text}
+        if number == 0:  # wide and pale below, or a good prediction hides it
+            style |= {"linewidth": 4, "alpha": 0.4}
+        panel.loglog(np.arange(1, energy.size), energy[1:], **style)
     panel.set(xlabel="wave number", ylabel="energy, relative to the total")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.legend()
     return figure
 
