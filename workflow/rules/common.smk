@@ -1,4 +1,4 @@
-"""Helpers of all the rule files. settings(), cores(), code(), dataset(), extra(), sweep(), targets()."""
+"""Helpers of all the rule files. settings(), cores(), code(), dataset(), extra(), asked(), sweep(), targets()."""
 
 import json
 import sys
@@ -63,6 +63,17 @@ def extra(method, stage, setting):
         run = found(PLAN.run, method, wildcards.run)
         name = json.loads(run.settings[stage])[setting]
         return [f"resources/{name}.nc"] if name and found(PLAN.dataset, name) else []
+
+    return chosen
+
+
+def asked(method, stage, setting, path):
+    """Return an input function: a file of the run where a setting of a stage is true, or nothing."""
+
+    def chosen(wildcards):
+        run = found(PLAN.run, method, wildcards.run)
+        wanted = json.loads(run.settings[stage])[setting]
+        return [path.format(run=wildcards.run)] if wanted else []
 
     return chosen
 

@@ -67,6 +67,28 @@ rule mgtfno_predict:
         " --config {params.config:q} --out {output.predictions:q} &> {log:q}"
 
 
+rule mgtfno_rollout:
+    input:
+        fields="results/mgtfno/{run}/fields.nc",
+        operator="results/mgtfno/{run}/operator.nc",
+    output:
+        rollout="results/mgtfno/{run}/rollout.nc",
+    log:
+        "logs/mgtfno/{run}/rollout.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        config=settings("mgtfno", "rollout"),
+        code=code("methods.mgtfno.rollout"),
+    shell:
+        "POLYADIC_THREADS={threads} python -m polyadic.methods.mgtfno.rollout"
+        " --fields {input.fields:q}"
+        " --operator {input.operator:q}"
+        " --config {params.config:q} --out {output.rollout:q} &> {log:q}"
+
+
 rule mgtfno_baselines:
     input:
         fields="results/mgtfno/{run}/fields.nc",
@@ -95,6 +117,7 @@ rule mgtfno_evaluate:
         baselines="results/mgtfno/{run}/baselines.nc",
         operator="results/mgtfno/{run}/operator.nc",
         fine=extra("mgtfno", "evaluate", "fine"),
+        rollout=asked("mgtfno", "evaluate", "rollout", "results/mgtfno/{run}/rollout.nc"),
     output:
         metrics="results/mgtfno/{run}/metrics.nc",
     log:
@@ -107,12 +130,13 @@ rule mgtfno_evaluate:
         config=settings("mgtfno", "evaluate"),
         code=code("methods.mgtfno.evaluate"),
         fine=option("fine"),
+        rollout=option("rollout"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.methods.mgtfno.evaluate"
         " --predict {input.predict:q}"
         " --baselines {input.baselines:q}"
         " --operator {input.operator:q}"
-        " {params.fine:q} --config {params.config:q} --out {output.metrics:q} &> {log:q}"
+        " {params.fine:q} {params.rollout:q} --config {params.config:q} --out {output.metrics:q} &> {log:q}"
 
 
 rule mgtfno_comparison:
@@ -173,6 +197,26 @@ rule mgtfno_spectra:
         code=code("plotting.fields"),
     shell:
         "python -m polyadic plot {input.predictions:q} --figure spectra -o {output.spectra:q} &> {log:q}"
+
+
+rule mgtfno_plot_rollout:
+    input:
+        rollout="results/mgtfno/{run}/rollout.nc",
+    output:
+        rollout=report(
+            "results/mgtfno/{run}/figures/rollout.svg",
+            caption="../report/rollout.rst",
+            category="mgtfno",
+            subcategory="{run}",
+        ),
+    log:
+        "logs/mgtfno/{run}/plot_rollout.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.fields"),
+    shell:
+        "python -m polyadic plot {input.rollout:q} --figure rollout -o {output.rollout:q} &> {log:q}"
 
 
 rule mgtfno_curves:

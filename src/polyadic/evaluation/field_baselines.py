@@ -4,7 +4,7 @@ Each takes inputs and outputs by split, (sample, channel, axes ...), learns from
 returns outputs for the test samples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +33,17 @@ def persistence(x: Arrays, y: Arrays) -> NDArray[np.float32] | None:
 
 def linear(x: Arrays, y: Arrays) -> NDArray[np.float32]:
     """Return ridge regression on principal components of the inputs; share and ridge are chosen on validation."""
-    return _best(x, y, products=False)
+    return fitted(x, y)(x["test"])
 
 
 def quadratic(x: Arrays, y: Arrays) -> NDArray[np.float32]:
     """Return ridge regression on principal components and the products of the first of them."""
-    return _best(x, y, products=True)
+    return fitted(x, y, products=True)(x["test"])
 
 
-def _best(x: Arrays, y: Arrays, products: bool) -> NDArray[np.float32]:
-    flat = {use: values.reshape(len(values), -1).astype(np.float64) for use, values in x.items()}
+def fitted(x: Arrays, y: Arrays, *, products: bool = False) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return the map of :func:`linear`, or with products of :func:`quadratic`, for any inputs."""
+    flat = {use: values.reshape(len(values), -1).astype(np.float64) for use, values in x.items() if use != "test"}
     centre = flat["train"].mean(axis=0)
     _, strength, components = np.linalg.svd(flat["train"] - centre, full_matrices=False)
     scores = {use: (values - centre) @ components.T for use, values in flat.items()}
@@ -50,17 +51,22 @@ def _best(x: Arrays, y: Arrays, products: bool) -> NDArray[np.float32]:
     level = target.mean(axis=0)
     judged = "validation" if len(x["validation"]) else "train"
     truth = y[judged].reshape(len(y[judged]), -1)
-    best: tuple[float, NDArray[np.float64]] | None = None
+    best, kept, weights = np.inf, 0, np.zeros((0, level.size))
     for share in _SHARES:
-        kept = 1 + int(np.searchsorted(np.cumsum(strength**2) / max((strength**2).sum(), 1e-300), share))
-        features = {use: _features(values[:, :kept], products) for use, values in scores.items()}
+        count = 1 + int(np.searchsorted(np.cumsum(strength**2) / max((strength**2).sum(), 1e-300), share))
+        features = {use: _features(values[:, :count], products) for use, values in scores.items()}
         for ridge in _RIDGES:
-            weights = _ridge(features["train"], target - level, ridge)
-            error = float(np.square(features[judged] @ weights + level - truth).mean())
-            if best is None or error < best[0]:
-                best = (error, features["test"] @ weights + level)
-    found = best[1] if best is not None else np.zeros((len(x["test"]), level.size))
-    return found.reshape(-1, *y["test"].shape[1:]).astype(np.float32)
+            found = _ridge(features["train"], target - level, ridge)
+            error = float(np.square(features[judged] @ found + level - truth).mean())
+            if error < best:
+                best, kept, weights = error, count, found
+
+    def predicted(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = (inputs.reshape(len(inputs), -1).astype(np.float64) - centre) @ components[:kept].T
+        found = _features(rows, products) @ weights + level if kept else np.zeros((len(rows), level.size))
+        return np.asarray(found.reshape(-1, *y["train"].shape[1:]), np.float32)
+
+    return predicted
 
 
 def _features(scores: Matrix, products: bool) -> Matrix:

@@ -26,6 +26,11 @@ GRIDS = ("both", "left", "centre")
 SPLITS = ("train", "validation", "test")
 """Meanings of the flag ``split``."""
 
+EVOLVES = "evolves_to"
+"""Attribute of an input that names the output which follows it in time. Both then have an attribute ``steps``, JSON of
+the steps of the run that they hold, and the samples have the coordinates ``run`` and ``moment``, the step that a sample
+starts at, so that samples of one run can be put in a row."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -124,7 +129,12 @@ def _axis_faults(ds: xr.Dataset) -> list[str]:
 
 SCHEMA = Schema(
     kind="fields",
-    optional={"split": Var(("sample",), kinds="i"), "sample": Var(("sample",), kinds="iUO")},
+    optional={
+        "split": Var(("sample",), kinds="i"),
+        "sample": Var(("sample",), kinds="iUO"),
+        "run": Var(("sample",), kinds="i"),
+        "moment": Var(("sample",), kinds="i"),
+    },
     rules=(_axis_faults, _role_faults),
 )
 
@@ -133,6 +143,13 @@ def split_flags(flags: ArrayLike) -> tuple[str, NDArray[np.int8], dict[str, Any]
     """Return the coordinate ``split``."""
     meanings = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": " ".join(SPLITS)}
     return "sample", np.asarray(flags, np.int8), {"long_name": "use of the sample", **meanings}
+
+
+def runs(run: ArrayLike, moment: ArrayLike) -> dict[str, Any]:
+    """Return the coordinates of samples that were cut from runs: which run, and the step of it that they start at."""
+    texts = {"run": "run that the sample was cut from", "moment": "step of the run that the sample starts at"}
+    values = {"run": np.asarray(run, np.int64), "moment": np.asarray(moment, np.int64)}
+    return {name: ("sample", values[name], {"units": "1", "long_name": text}) for name, text in texts.items()}
 
 
 def dataset(
@@ -183,19 +200,20 @@ def dataset(
 
 
 def example(seed: int = 0) -> xr.Dataset:
-    """Return 10 samples on 8 x 8 points: a smooth periodic forcing and the field that diffuses it."""
+    """Return two steps of six fields that diffuse, on 8 x 8 points: a sample is one step."""
     rng = np.random.default_rng(seed)
-    forcing = rng.standard_normal((10, 8, 8))
     k = np.fft.fftfreq(8, 1 / 8)
     wave = k[:, None] ** 2 + k[None] ** 2
-    spectrum = np.fft.fft2(forcing) * (wave < 6)
-    forcing = np.fft.ifft2(spectrum).real.astype(np.float32)
-    answer = np.fft.ifft2(spectrum / (1 + wave)).real.astype(np.float32)
-    return dataset(
+    spectrum = np.fft.fft2(rng.standard_normal((6, 8, 8))) * (wave < 6)
+    states = [np.fft.ifft2(spectrum / (1 + 0.2 * wave) ** step).real.astype(np.float32) for step in range(3)]
+    before, after = (np.stack(states[i : i + 2], axis=1).reshape(-1, 8, 8) for i in (0, 1))
+    text = {"units": "1", "long_name": "concentration"}
+    out = dataset(
         {
-            "forcing": (forcing, "input", {"units": "1", "long_name": "forcing"}),
-            "answer": (answer, "output", {"units": "1", "long_name": "answer"}),
+            "before": (before, "input", {**text, EVOLVES: "after", "steps": "[0]"}),
+            "after": (after, "output", {**text, "steps": "[1]"}),
         },
         {"y": Axis(), "x": Axis()},
-        equation="(1 - Laplacian / (4 pi^2)) u = f",
+        equation="(1 - 0.2 Laplacian / (4 pi^2)) u(t + 1) = u(t)",
     )
+    return out.assign_coords(runs(*np.divmod(np.arange(12), 2)))

@@ -104,4 +104,27 @@ def _energy(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(total / max(power.sum(), 1e-300), 1e-16), np.float64)
 
 
-FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"samples": samples, "spectra": spectra}
+def rollout(ds: xr.Dataset) -> Figure:
+    """Return the relative L2 error of each method by applications since the start, in the mean over the runs."""
+    figure = Figure(figsize=(5, 3.4))
+    panel = figure.subplots()
+    errors = [ds[name] for name in fields.names(ds, "check") if "lead" in ds[name].dims]
+    if not errors:
+        panel.annotate("the file holds no runs in time", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        panel.set_axis_off()
+        return figure
+    for number, error in enumerate(errors):
+        colour, lead = COLOURS[number % len(COLOURS)], ds["lead"].to_numpy()
+        middle, count = error.mean("sample").to_numpy(), error.sizes["sample"]
+        panel.plot(
+            lead, middle, color=colour, marker="o", markersize=3, label=str(error.attrs.get("method", error.name))
+        )
+        if count > 1:
+            half = 2 * error.std("sample", ddof=1).to_numpy() / np.sqrt(count)
+            panel.fill_between(lead, middle - half, middle + half, color=colour, alpha=0.2, linewidth=0)
+    panel.set(xlabel="steps since the start", ylabel="relative L2 error", ylim=(0, None))
+    panel.legend()
+    return figure
+
+
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"samples": samples, "spectra": spectra, "rollout": rollout}

@@ -163,7 +163,7 @@ def test_patches_are_trained_and_stitched(divided):
 def test_two_resolutions_share_a_training_and_never_a_batch(divided):
     finer = split(SplitConfig(), fields=diffused(10, 24, seed=5))
     module = GridDataModule([divided, finer], 4, seed=0)
-    shapes = [inputs.shape for inputs, _, _ in module.train_dataloader()]
+    shapes = [batch.inputs.shape for batch in module.train_dataloader()]
     assert {shape[2] for shape in shapes} == {12, 24}
     assert sum(shape[0] for shape in shapes) == int((divided["split"] == 0).sum() + (finer["split"] == 0).sum())
     tree = train(configured(epochs=1), fields=divided, fine=finer)

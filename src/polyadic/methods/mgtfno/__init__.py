@@ -5,7 +5,7 @@ from polyadic.core.card import Card
 METHOD = Card(
     title="Multi-grid tensorised Fourier neural operator between fields on grids",
     family="Tucker",
-    stages=("split", "train", "predict", "baselines", "evaluate"),
+    stages=("split", "train", "predict", "rollout", "baselines", "evaluate"),
     products=(
         "metrics.nc",
         "figures/comparison.svg",

@@ -22,6 +22,9 @@ class EvaluateConfig:
         "",
         "dataset of the same equation on a finer grid; its test samples (all, without flags) are scored; empty: none",
     )
+    rollout: bool = setting(
+        False, "whether runs of the test are also followed step by step, each prediction the input of the next"
+    )
 
 
 @stage(
@@ -31,6 +34,7 @@ class EvaluateConfig:
     baselines=kind.SCHEMA,
     operator=operators.SCHEMA,
     fine=Input((kind.SCHEMA,), optional=True),
+    rollout=Input((kind.SCHEMA,), optional=True),
     output=metrics.SCHEMA,
 )
 def evaluate(
@@ -39,11 +43,13 @@ def evaluate(
     baselines: xr.Dataset,
     operator: xr.DataTree,
     fine: xr.Dataset | None = None,
+    rollout: xr.Dataset | None = None,
 ) -> xr.Dataset:
-    """Score the test predictions beside the baselines; on a finer grid three ways of predicting.
+    """Score the test predictions beside the baselines; on a finer grid three ways of predicting; runs in time.
 
     Native: fine input to fine output. Resampled: the input at the coarse nodes, predicted there, brought to the fine
-    grid by the series that fits the boundary. Naive: the same by a periodic series, whatever the boundary.
+    grid by the series that fits the boundary. Naive: the same by a periodic series, whatever the boundary. Of runs that
+    were followed in time the relative L2 error in the mean over all steps, and at the last.
 
     Raises
     ------
@@ -60,11 +66,26 @@ def evaluate(
     if fine is not None:
         points = tuple(predict.sizes[name] for name in kind.space(predict))
         scored["mgtfno"] |= _finer(fine, operator, points)
+    if rollout is not None:
+        for method, found in _followed(rollout).items():
+            scored[method] = scored.get(method, {}) | found
     out = scoring.table(scored)
     out.attrs = {"split": "test", "samples": int(truth.shape[0])}
     for method, one in scored.items():
         progress.log(f"{method}: " + ", ".join(f"{name} {float(v.mean()):.4g}" for name, v in one.items()))
     return out
+
+
+def _followed(rollout: xr.Dataset) -> dict[str, dict[str, np.ndarray]]:
+    """Return the errors of each run of the test by method: in the mean over the steps, and at the last."""
+    errors = [ds for name in kind.names(rollout, "check") if "method" in (ds := rollout[name].load()).attrs]
+    return {
+        str(error.attrs["method"]): {
+            "relative_l2_rollout": error.mean("lead").to_numpy(),
+            "relative_l2_rollout_last": error.isel(lead=-1).to_numpy(),
+        }
+        for error in errors
+    }
 
 
 def _finer(fine: xr.Dataset, operator: xr.DataTree, points: tuple[int, ...]) -> dict[str, np.ndarray]:

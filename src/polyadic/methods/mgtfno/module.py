@@ -10,6 +10,8 @@ from pytorch_lightning import LightningModule
 from polyadic.kernels.field_errors import relative_h1, relative_l2
 from polyadic.kernels.soap import SOAP
 from polyadic.methods.mgtfno.network import Operator
+from polyadic.methods.mgtfno.recurrence import Recurrence
+from polyadic.methods.mgtfno.samples import Drawn
 from polyadic.methods.mgtfno.workers import mean
 
 CURVES = ("train_loss", "validation_loss", "learning_rate")
@@ -27,13 +29,17 @@ class OperatorModule(LightningModule):
         ``warmup`` and ``steps`` in all.
     fingerprint
         Of data and settings; it goes into every checkpoint.
+    link
+        Which outputs are inputs of the next step, where batches are judged one step later.
     """
 
-    def __init__(self, model: Operator, schedule: Mapping[str, Any], fingerprint: str = ""):
+    def __init__(
+        self, model: Operator, schedule: Mapping[str, Any], fingerprint: str = "", link: Recurrence | None = None
+    ):
         super().__init__()
         self.save_hyperparameters({"schedule": dict(schedule)})
         self.model = model
-        self.schedule, self.fingerprint = dict(schedule), fingerprint
+        self.schedule, self.fingerprint, self.link = dict(schedule), fingerprint, link
         self.curves: dict[str, list[float]] = {name: [] for name in CURVES}
         self.best: dict[str, Any] = {"loss": float("inf"), "epoch": -1, "weights": {}}
         self._sums = {"train": [0.0, 0], "validation": [0.0, 0]}
@@ -50,17 +56,24 @@ class OperatorModule(LightningModule):
         known = self.model.architecture
         return relative_h1(prediction, truth, known["boundary"], known["grid"], known["lengths"])
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor, int], _: int) -> torch.Tensor:
-        """Return the mean loss of a batch, or of the part of it that this process has."""
-        inputs, outputs, samples = batch
-        loss = self.loss(self.model(inputs), outputs).mean()
-        self._count("train", mean(loss), samples)
+    def training_step(self, batch: Drawn, _: int) -> torch.Tensor:
+        """Return the mean loss of a batch, or of the part of it that this process has.
+
+        Of a pushed batch the inputs are first moved on by the network as it is, without a gradient (the pushforward of
+        J. Brandstetter et al., Message passing neural PDE solvers, ICLR 2022).
+        """
+        inputs = batch.inputs
+        if batch.pushed and self.link is not None:
+            with torch.no_grad():
+                inputs = self.link.advance(inputs, self.model(inputs))
+        loss = self.loss(self.model(inputs), batch.outputs).mean()
+        self._count("train", mean(loss.detach()), batch.samples)
         return loss
 
-    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor, int], _: int) -> None:
+    def validation_step(self, batch: Drawn, _: int) -> None:
         """Count the relative L2 error of a batch, whatever the loss in training is."""
-        inputs, outputs, samples = batch
-        self._count("validation", mean(relative_l2(self.model(inputs), outputs).mean()), samples)
+        error = relative_l2(self.model(batch.inputs), batch.outputs).mean()
+        self._count("validation", mean(error), batch.samples)
 
     def _count(self, part: str, loss: float, samples: int) -> None:
         self._sums[part][0] += loss * samples

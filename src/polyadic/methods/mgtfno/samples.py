@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from polyadic.kinds import fields
+from polyadic.methods.mgtfno.recurrence import recurrence
 
 IN_MEMORY = 2**30
 """Sets of fields below 1 GiB are held in memory; of larger ones each batch is read when its turn comes."""
@@ -18,13 +20,15 @@ IN_MEMORY = 2**30
 class Batch(NamedTuple):
     """Which samples of which set, whether the first two axes of space change places, and how many all processes have.
 
-    ``whole`` is 0 where the samples are all.
+    ``whole`` is 0 where the samples are all. Where ``following`` names samples, the outputs are theirs: those of the
+    step after.
     """
 
     number: int
     samples: tuple[int, ...]
     transposed: bool = False
     whole: int = 0
+    following: tuple[int, ...] = ()
 
     def part(self, rank: int, size: int) -> "Batch":
         """Return what one of several processes takes: an equal part, or all where the batch has no equal parts.
@@ -35,10 +39,23 @@ class Batch(NamedTuple):
         ((5, 1), (7, 5, 3))
         """
         count = len(self.samples)
-        return self._replace(samples=self.samples if count % size else self.samples[rank::size], whole=count)
+        mine = slice(None) if count % size else slice(rank, None, size)
+        return self._replace(samples=self.samples[mine], following=self.following[mine], whole=count)
 
 
-class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor, int]]):
+class Drawn(NamedTuple):
+    """Inputs and outputs (sample, channel, axes ...) of a batch, and how many samples all processes have.
+
+    Where it is ``pushed``, the outputs are those of the step after: the network is to move the inputs on first.
+    """
+
+    inputs: torch.Tensor
+    outputs: torch.Tensor
+    samples: int
+    pushed: bool = False
+
+
+class GridSet(Dataset[Drawn]):
     """Samples of one or several sets of fields, each on a grid of its own, looked up by `Batch`."""
 
     def __init__(self, sets: Sequence[xr.Dataset]):
@@ -50,23 +67,30 @@ class GridSet(Dataset[tuple[torch.Tensor, torch.Tensor, int]]):
         inputs, outputs = (torch.as_tensor(fields.array(ds, role)) for role in ("input", "output"))
         return inputs, outputs
 
-    def __getitem__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, int]:
-        """Return inputs and outputs (sample, channel, axes ...) of a batch, and how many samples all processes have."""
-        chosen, rows = self._sets[batch.number], list(batch.samples)
-        if isinstance(chosen, xr.Dataset):
-            order = np.argsort(rows)
-            inputs, outputs = self._held(chosen.isel(sample=np.sort(rows)))
-            back = torch.as_tensor(np.argsort(order))
-            inputs, outputs = inputs[back], outputs[back]
-        else:
-            inputs, outputs = chosen[0][rows], chosen[1][rows]
+    def __getitem__(self, batch: Batch) -> Drawn:
+        """Return the inputs and outputs of a batch."""
+        inputs, outputs = self._read(batch.number, batch.samples)
+        if batch.following:
+            _, outputs = self._read(batch.number, batch.following)
         if batch.transposed:
             inputs, outputs = inputs.transpose(2, 3).contiguous(), outputs.transpose(2, 3).contiguous()
-        return inputs, outputs, batch.whole or len(rows)
+        return Drawn(inputs, outputs, batch.whole or len(batch.samples), bool(batch.following))
+
+    def _read(self, number: int, samples: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen, rows = self._sets[number], list(samples)
+        if not isinstance(chosen, xr.Dataset):
+            return chosen[0][rows], chosen[1][rows]
+        order = np.argsort(rows)
+        inputs, outputs = self._held(chosen.isel(sample=np.sort(rows)))
+        back = torch.as_tensor(np.argsort(order))
+        return inputs[back], outputs[back]
 
 
 class Order(Sampler[Batch]):
-    """The batches of an epoch: shuffled by the seed and the epoch, or in order where the seed is None."""
+    """The batches of an epoch: shuffled by the seed and the epoch, or in order where the seed is None.
+
+    A share ``pushforward`` of them hold samples whose next one, by ``following``, is known, and have its outputs.
+    """
 
     def __init__(
         self,
@@ -75,7 +99,10 @@ class Order(Sampler[Batch]):
         seed: int | None,
         transposition: bool = False,
         place: tuple[int, int] = (0, 1),
+        following: Sequence[NDArray[np.int64]] = (),
+        pushforward: float = 0.0,
     ):
+        self._following, self._pushforward = list(following), pushforward
         self._sizes, self._batch, self._seed, self._transposition = list(sizes), batch, seed, transposition
         self._place, self._epoch = place, 0
 
@@ -98,7 +125,15 @@ class Order(Sampler[Batch]):
         if rng is None:
             return batches
         turned = rng.random(len(batches)) < (0.5 if self._transposition else 0.0)
-        return [batches[i]._replace(transposed=bool(turned[i])) for i in rng.permutation(len(batches))]
+        order = [batches[i]._replace(transposed=bool(turned[i])) for i in rng.permutation(len(batches))]
+        pushed = rng.random(len(batches)) < self._pushforward
+        return [self._pushed(batch) if go else batch for batch, go in zip(order, pushed, strict=True)]
+
+    def _pushed(self, batch: Batch) -> Batch:
+        """Return the samples of a batch that another follows, and those; the batch itself where there are none."""
+        known = self._following[batch.number]
+        samples = tuple(i for i in batch.samples if known[i] >= 0)
+        return batch._replace(samples=samples, following=tuple(known[list(samples)].tolist())) if samples else batch
 
 
 class GridDataModule(LightningDataModule):
@@ -116,6 +151,8 @@ class GridDataModule(LightningDataModule):
         Whether half of the batches have the first two axes of space exchanged.
     place
         Number of this process and of all that share each batch.
+    pushforward
+        Share of the batches that are judged one step later.
     """
 
     def __init__(
@@ -125,9 +162,13 @@ class GridDataModule(LightningDataModule):
         seed: int,
         transposition: bool = False,
         place: tuple[int, int] = (0, 1),
+        pushforward: float = 0.0,
     ):
         super().__init__()
-        self._train = GridSet([fields.where_split(ds, "train") for ds in sets])
+        training = [fields.where_split(ds, "train") for ds in sets]
+        self._train = GridSet(training)
+        self._pushforward = pushforward
+        self._following = [recurrence(ds).next_samples(ds) for ds in training] if pushforward else []
         held = [fields.where_split(ds, "validation") for ds in sets if "split" in ds.variables]
         self._validation = GridSet([ds for ds in held if ds.sizes["sample"]])
         self._batch, self._seed, self._transposition, self._place = batch, seed, transposition, place
@@ -140,7 +181,8 @@ class GridDataModule(LightningDataModule):
         return len(self._order(self._train, self._seed))
 
     def _order(self, found: GridSet, seed: int | None) -> Order:
-        order = Order(found.sizes, self._batch, seed, self._transposition and seed is not None, self._place)
+        pushed = self._following, self._pushforward
+        order = Order(found.sizes, self._batch, seed, self._transposition, self._place, *pushed)
         order.set_epoch(self.first_epoch)
         return order
 

@@ -22,6 +22,11 @@ class TrainingConfig:
     transposition: bool = setting(
         False, "whether half of the batches have the first two axes exchanged: only where the equation allows it"
     )
+    pushforward: float = setting(
+        0.0,
+        "share of the batches in [0, 1) whose inputs are the network's own predictions of them, without a gradient: for"
+        " fields cut from runs, so that it learns to go on from what it predicts",
+    )
     keep: Literal["best", "last"] = setting("best", "weights kept: of the epoch best on validation, or of the last one")
     threads: int = setting(1, "threads of torch in each process; equality to the bit holds for equal numbers")
     processes: int = setting(
@@ -44,6 +49,8 @@ class TrainingConfig:
             )
         if not 0 < self.warmup < 1:
             raise ValueError(f"warmup must lie in (0, 1), found {self.warmup:g}")
+        if not 0 <= self.pushforward < 1:
+            raise ValueError(f"pushforward is a share in [0, 1), found {self.pushforward:g}")
 
     def training(self, seed: int) -> dict[str, Any]:
         """Return the settings as plain values, with the seed."""

@@ -22,6 +22,7 @@ from polyadic.kinds import fields
 from polyadic.methods.mgtfno import workers
 from polyadic.methods.mgtfno.module import OperatorModule
 from polyadic.methods.mgtfno.network import Operator, normalisation
+from polyadic.methods.mgtfno.recurrence import recurrence
 from polyadic.methods.mgtfno.samples import GridDataModule
 
 
@@ -37,8 +38,8 @@ def fit(
     sets
         Of kind `fields` with the flag ``split``, one a resolution; the first gives the normalisation.
     training
-        Plain values: epochs, batch, optimiser, learning_rate, weight_decay, warmup, loss, transposition, keep (best or
-        last), threads, processes, device, precision, seed.
+        Plain values: epochs, batch, optimiser, learning_rate, weight_decay, warmup, loss, transposition, pushforward,
+        keep (best or last), threads, processes, device, precision, seed.
     label
         Folder below that of the checkpoints, and word in the log.
 
@@ -67,14 +68,16 @@ def run(
 ) -> OperatorModule:
     """Return a trained module: the part of :func:`fit` that every process of a training runs."""
     here = workers.place(training["processes"])
-    data = GridDataModule(sets, training["batch"], training["seed"], training["transposition"], here[:2])
+    batch, seed, turned, pushed = (training[key] for key in ("batch", "seed", "transposition", "pushforward"))
+    data = GridDataModule(sets, batch, seed, turned, here[:2], pushed)
     schedule = {key: training[key] for key in ("loss", "optimiser", "learning_rate", "weight_decay", "warmup")}
     schedule["steps"] = training["epochs"] * data.steps
     with _quiet(training["threads"]), torch.random.fork_rng(devices=[]):
         torch.manual_seed(training["seed"])
         model = Operator(architecture)
         model.normalise(*normalisation(fields.where_split(sets[0], "train")))
-        module = OperatorModule(model, schedule, print_of_data)
+        link = recurrence(sets[0]) if training["pushforward"] else None
+        module = OperatorModule(model, schedule, print_of_data, link)
         folder = checkpoints.folder(label, print_of_data)
         started, data.first_epoch = resumable(folder, print_of_data)
         trainer = Trainer(

@@ -60,8 +60,18 @@ def dataset(read: Sequence[Contents], cfg: FieldFilesConfig) -> xr.Dataset:
     out = kind.dataset(variables, axes, split=flags, equation=read[0].equation, generator="files that were brought")
     out.attrs["layout"] = read[0].layout
     if cfg.every:
-        out = out.assign_coords(run=("sample", _run_numbers(runs, windows)[kept], {"units": "1", "long_name": "run"}))
+        moments = np.concatenate([np.tile(np.arange(w) * cfg.every, n) for n, w in zip(runs, windows, strict=True)])
+        out = out.assign_coords(kind.runs(_run_numbers(runs, windows)[kept], moments[kept]))
+        _link(out, parts)
     return out
+
+
+def _link(out: xr.Dataset, parts: Sequence[Part]) -> None:
+    """Say of an input which output is the same field later."""
+    later = {part.name: part.new for part in parts if part.role == "output"}
+    for part in parts:
+        if part.role == "input" and part.name in later and "steps" in out[part.new].attrs:
+            out[part.new].attrs[kind.EVOLVES] = later[part.name]
 
 
 def _parts(first: Contents, cfg: FieldFilesConfig) -> list[Part]:
@@ -79,7 +89,7 @@ def _parts(first: Contents, cfg: FieldFilesConfig) -> list[Part]:
 def _renamed(name: str, role: str, cfg: FieldFilesConfig, *, clash: bool) -> str:
     """Return the new name; one that an axis or a field of another role has says its role too."""
     new = cfg.names.get(name, name)
-    return f"{role}_{new}" if clash or new in (*kind.SPACE, "sample", "split", "run") else new
+    return f"{role}_{new}" if clash or new in (*kind.SPACE, "sample", "split", "run", "moment") else new
 
 
 def _numbers(read: Sequence[Contents], cfg: FieldFilesConfig) -> Iterator[Part]:
