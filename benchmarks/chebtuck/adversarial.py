@@ -22,8 +22,8 @@ from polyadic import chebyshev_tucker
 KINDS = ("cusp", "kink", "step", "ball", "rational", "gaussian", "oscillating")
 
 
-def case(seed):
-    rng = np.random.default_rng([2024, seed])
+def case(seed, family):
+    rng = np.random.default_rng([family, seed])
     d, kind = int(rng.integers(2, 4)), KINDS[seed % len(KINDS)]
     centre, width, direction = rng.uniform(-1, 1, d), 10 ** -rng.uniform(0, 6), rng.normal(size=d)
     direction /= np.linalg.norm(direction)
@@ -87,9 +87,9 @@ def main():
     gradients()
     start = time.process_time()
     false, unseen, converged = [], [], 0
-    cases = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    cases, family = (int(a) for a in (*sys.argv[1:3], "300", "1")[:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 1)
     for seed in range(cases):
-        f, d, centre, width, kind, hidden, tolerance = case(seed)
+        f, d, centre, width, kind, hidden, tolerance = case(seed, family)
         model = chebyshev_tucker(f, [(-1, 1)] * d, tolerance, max_evaluations=60_000)
         if seed % 20 == 19:
             print(f"{seed + 1} cases, {converged} called converged, {len(false)} falsely", flush=True)
