@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import low_discrepancy, permutation_symmetry
 from polyadic.kernels.counted_function import BudgetError, CountedFunction, Function
-from polyadic.kernels.nested_cross import NestedCross
+from polyadic.kernels.nested_cross import CAREFUL, NestedCross
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 
 Array = NDArray[np.float64]
@@ -95,7 +95,7 @@ class _Run:
             starts = low_discrepancy.peaks(points, values, 3)
             wide = np.ones((len(starts), self.f.dimension))
             _, _, tried, found = low_discrepancy.climb(self.f, points[starts], values[starts], wide, self.rng, 2)
-            near = low_discrepancy.cloud(points[starts[:1]], 64, self.rng)
+            near = low_discrepancy.cloud(points[starts[:1]], 64, self.rng, self.nearest)
             points, values = np.vstack([points, tried, near]), np.concatenate([values, found, self.f(near)])
             if np.abs(values).max() <= 1.05 * before:
                 break
@@ -144,7 +144,7 @@ class _Run:
         try:
             for _ in range(_ROUNDS):
                 self.grow()
-                if not self.cross.unresolved:
+                if not self.cross.unresolved and max(space.size for space in self.cross.spaces) <= CAREFUL:
                     self.refine(tolerance)
                 before, shape = shape, (*self.cross.core.shape, *(space.size for space in self.cross.spaces))
                 if shape == before:  # what the last check found did not help
@@ -194,7 +194,7 @@ class _Run:
         part, large = np.arange(len(rest)), self.f.dimension > 3 and size > _LARGE_CORE
         if large:
             part = np.unique(np.r_[np.argsort(-rest, kind="stable")[: _TESTS // 4], part[-_TESTS // 4 :]])
-        elsewhere = np.vstack([self.fresh(_TESTS // 4), low_discrepancy.cloud(self.centres(rest), 20, self.rng)])
+        elsewhere = np.vstack([self.fresh(_TESTS // 4), self.near(rest, _TESTS // 5)])
         points = np.vstack([self.cross.points[part], elsewhere])
         values = np.concatenate([self.cross.values[part], self.cross.at(elsewhere)])
         # Entries of a train have errors of their own, whose norm grows with their number; the maximum hardly does.
@@ -215,20 +215,29 @@ class _Run:
         """Return the largest absolute residual."""
         return float(np.abs(self.residual(expansion, points, values)).max(initial=0.0))
 
-    def centres(self, residual: Array) -> Array:
-        """Return where functions like to be difficult: corners, faces, the largest values and residuals."""
+    def near(self, residual: Array, n: int) -> Array:
+        """Return about ``n`` points round places where functions like to be difficult.
+
+        Half of them lie round corners and centres of faces, half round the largest value and residuals; the nearest as
+        close as a slope of one may matter.
+        """
         points, values = self.cross.points, self.cross.values
-        worst = low_discrepancy.peaks(points, residual, 3)
-        top = int(np.abs(values).argmax())
-        return np.vstack([low_discrepancy.landmarks(self.f.dimension)[:40], points[top], points[worst]])
+        marks = low_discrepancy.landmarks(self.f.dimension)[:40]
+        worst = points[[int(np.abs(values).argmax()), *low_discrepancy.peaks(points, residual, 3)]]
+        counts = [max(1, n // (2 * len(c))) for c in (marks, worst)]
+        parts = zip((marks, worst), counts, strict=True)
+        return np.vstack([low_discrepancy.cloud(c, m, self.rng, self.nearest) for c, m in parts])
+
+    @property
+    def nearest(self) -> float:
+        """The least distance at which tests lie round a point: with a slope of one, what the tolerance resolves."""
+        return min(1e-7, self.cross.tolerance)
 
     def check(self) -> float:
         """Search adversarially for the largest residual; all points join the pool."""
         before = self.cross.residuals()
-        centres = self.centres(before)
         n = min(_TESTS, max(256, self.f.left // 4))
-        near = low_discrepancy.cloud(centres, n // (4 * len(centres)), self.rng)
-        points = np.vstack([self.fresh(n // 2), near, self.cross.amid_pieces(n // 4), *self.cross.seen])
+        points = np.vstack([self.fresh(n // 2), self.near(before, n // 4), self.cross.amid_pieces(n // 4), *self.cross.seen])
         self.cross.seen.clear()
         values = self.f(points)
         everything = np.vstack([points, self.cross.points])

@@ -44,13 +44,13 @@ def landmarks(dimension: int) -> Array:
     return np.vstack([np.zeros((1, dimension)), faces, corners])
 
 
-def cloud(centres: Array, n: int, rng: np.random.Generator) -> Array:
-    """Return ``n`` points round every centre at distances of all scales from 1 down to 1e-7, inside of [-1, 1]^d.
+def cloud(centres: Array, n: int, rng: np.random.Generator, nearest: float = 1e-7) -> Array:
+    """Return ``n`` points round every centre at distances of all scales from 1 down to ``nearest``, inside of [-1, 1]^d.
 
     Half of them keep one scale for all coordinates, half draw a scale for each.
     """
     count, d = centres.shape
-    exponent = rng.uniform(0, 7, (count, n, d))
+    exponent = rng.uniform(0, -np.log10(nearest), (count, n, d))
     exponent[:, ::2] = exponent[:, ::2, :1]
     points = centres[:, None] + 10**-exponent * rng.uniform(-1, 1, (count, n, d))
     points = np.where(np.abs(points) > 1, 2 * np.sign(points) - points, points)  # reflected, not moved onto the face

@@ -34,6 +34,7 @@ CAREFUL = 1025
 
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
+_LAST = 4.0  # thresholds that the tail may take where no finer grid is affordable: tests will show whether it is enough
 _FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
 
@@ -297,6 +298,8 @@ class NestedCross:
             length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
             if length.resolved and self._is_series(space, fibre, size, t):
                 size = min(size, int(1.1 * length.length) + 6)
+                break
+            if 2 * size > LARGEST and length.error <= _LAST * self.threshold:
                 break
             if self.careful and size > CAREFUL:
                 self._give_up(where, mode, fibre)
