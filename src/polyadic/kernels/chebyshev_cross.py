@@ -22,7 +22,7 @@ _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and
 _LARGE_CORE = 2**17  # entries from which an expansion is compared with a part of the pool only
 _SUSPECTS = 32
 _EXTRA = 4000  # most values spent on an error below the tolerance
-_STEP, _FINEST = 1e-3, 2e-14
+_STEP, _FINEST, _FINEST_TRAIN = 1e-3, 2e-14, 1e-9  # factors of the tolerance, and where they end
 _FLOOR = 1e-15
 _EXCHANGED = 1e-3  # of the tolerance: what an exchange of modes may change where they count as exchangeable
 
@@ -126,11 +126,12 @@ class _Run:
         limit, before = self.f.limit, self.f.count
         self.f.limit = min(limit, before + max(0, min(_EXTRA, max(1000, before // 4)) - self.extra))
         self.cross.careful = True
+        finest = _FINEST if self.f.dimension <= 3 else _FINEST_TRAIN
         try:
-            while self.cross.tolerance > _FINEST:
-                self.cross.tolerance = max(_FINEST, _STEP * self.cross.tolerance)
+            while self.cross.tolerance > finest:
+                self.cross.tolerance = max(finest, _STEP * self.cross.tolerance)
                 self.grow()
-        except BudgetError:
+        except (BudgetError, np.linalg.LinAlgError):  # too dear, or pivots have come to rounding
             pass
         finally:
             self.f.limit = limit

@@ -34,9 +34,11 @@ CAREFUL = 1025
 
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
+_SLOPES, _LEAST_TAIL = 20.0, 1e-3  # what a tail may add to gradients, and the least share of the tolerance it is cut at
 _LAST = 4.0  # thresholds that the tail may take where no finer grid is affordable: tests will show whether it is enough
 _FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
+_PIVOT = 1e-12  # of the largest value: the least pivot of a train
 
 
 class NestedCross:
@@ -92,6 +94,11 @@ class NestedCross:
         """Absolute residual that the pool has to come down to: a part of the tolerance, or what grids can resolve."""
         unresolved = sum(min(length.error, self.function.largest) for length in self.unresolved.values())
         return max(0.2 * self.tolerance * self.function.largest, _FLOOR * self.function.largest, 0.5 * unresolved)
+
+    @property
+    def _entry_error(self) -> float:
+        """Absolute error that an entry of the core may have; below the tolerance no pivots are taken near rounding."""
+        return max(_CORE * self.target, _PIVOT * self.function.largest if self.careful else 0.0)
 
     @property
     def threshold(self) -> float:
@@ -205,7 +212,7 @@ class NestedCross:
 
     def _refine_core(self, x: Array) -> bool:
         """Look for errors of the core at the nodes that matter most at a point; return whether any was put right."""
-        if not self.core.refine(_CORE * self.target, self._weightiest(x)[None]):
+        if not self.core.refine(self._entry_error, self._weightiest(x)[None]):
             return False
         self._reduced = self.reduced_core()
         return True
@@ -236,8 +243,8 @@ class NestedCross:
 
     def _extend_core(self, before: tuple[int, ...]) -> None:
         try:
-            self.core.extend(tuple(space.rank for space in self.spaces), _CORE * self.target)
-        except BudgetError:
+            self.core.extend(tuple(space.rank for space in self.spaces), self._entry_error)
+        except Exception:
             for space, rank in zip(self.spaces, before, strict=True):
                 space.truncate(rank)
             raise
@@ -337,7 +344,10 @@ class NestedCross:
         short = []
         for space, v, s in zip(self.spaces, factors, singular, strict=True):
             weight = np.sqrt(np.square(v * s[: v.shape[1]]).sum(axis=1)) if v.shape[1] <= len(s) else np.abs(v).max(1)
-            length = max(series_length(weight, tolerance).length, v.shape[1])
+            length = series_length(weight, tolerance).length
+            # The slope of a term of degree n is up to n^2 times its size: what is cut off must not show in gradients.
+            finer = tolerance * min(1.0, max(_SLOPES / length**2, _LEAST_TAIL))
+            length = max(series_length(weight, finer).length, v.shape[1])
             if space.name == "fourier":
                 length = min(len(v), length + 1 - length % 2)
             short.append(v[:length])
