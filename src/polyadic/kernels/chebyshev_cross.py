@@ -122,7 +122,7 @@ class _Run:
                     return
 
     def refine(self, tolerance: float) -> None:
-        """Go on below the tolerance for few values: the smaller the error, the further out flanks of spikes are seen."""
+        """Go on below the tolerance for few values: the smaller the error, the further out are spikes seen."""
         limit, before = self.f.limit, self.f.count
         self.f.limit = min(limit, before + max(0, min(_EXTRA, max(1000, before // 4)) - self.extra))
         self.cross.careful = True
@@ -238,7 +238,9 @@ class _Run:
         """Search adversarially for the largest residual; all points join the pool."""
         before = self.cross.residuals()
         n = min(_TESTS, max(256, self.f.left // 4))
-        points = np.vstack([self.fresh(n // 2), self.near(before, n // 4), self.cross.amid_pieces(n // 4), *self.cross.seen])
+        points = np.vstack(
+            [self.fresh(n // 2), self.near(before, n // 4), self.cross.amid_pieces(n // 4), *self.cross.seen]
+        )
         self.cross.seen.clear()
         values = self.f(points)
         everything = np.vstack([points, self.cross.points])

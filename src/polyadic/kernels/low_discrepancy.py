@@ -45,7 +45,7 @@ def landmarks(dimension: int) -> Array:
 
 
 def cloud(centres: Array, n: int, rng: np.random.Generator, nearest: float = 1e-7) -> Array:
-    """Return ``n`` points round every centre at distances of all scales from 1 down to ``nearest``, inside of [-1, 1]^d.
+    """Return ``n`` points round every centre at distances of all scales from 1 to ``nearest``, inside of [-1, 1]^d.
 
     Half of them keep one scale for all coordinates, half draw a scale for each.
     """
@@ -130,7 +130,7 @@ def vertices(t: Array, heights: Array) -> Array:
 
     Returns
     -------
-    ``(lines, 2)`` in [-1, 1]: of the logarithm, exact for a Gaussian, and of the reciprocal, exact for ``1 / (1 + t^2)``.
+    ``(lines, 2)``, in [-1, 1]: by the logarithm, exact for a Gaussian; by the reciprocal, exact for ``1 / (1 + t^2)``.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def vertices(t: Array, heights: Array) -> Array:
         with np.errstate(all="ignore"):
             at = ((x[:, 0] + x[:, 1]) * right - (x[:, 1] + x[:, 2]) * left) / (2 * bend)
         out.append(np.where((bend > 0) & np.isfinite(at), at, x[:, 1]))
-    return np.clip(np.column_stack(out), -1, 1)
+    return np.asarray(np.clip(np.column_stack(out), -1, 1))
 
 
 def peaks(points: Array, values: Array, count: int, separation: float = 0.05) -> Array:

@@ -174,7 +174,7 @@ class NestedCross:
         return np.column_stack(columns)
 
     def amid_pieces(self, n: int) -> Array:
-        """Return ``n`` points whose coordinates lie in pieces of fibres drawn at random: many where pieces are small."""
+        """Return ``n`` points whose coordinates lie in pieces of fibres drawn at random: many where these are small."""
         columns = []
         for space in self.spaces:
             edges = space.edges
@@ -299,23 +299,25 @@ class NestedCross:
     def _resolve(self, mode: int, fibre: PiecewiseFibre, where: Array) -> None:
         """Give the mode as many coefficients as the series of a fibre needs, or note that no number will do."""
         space, t = self.spaces[mode], where[mode]
-        size = space.size
-        previous = 0.0
+        size, previous = space.size, 0.0
         while True:
             length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
             if length.resolved and self._is_series(space, fibre, size, t):
                 size = min(size, int(1.1 * length.length) + 6)
                 break
-            if 2 * size > LARGEST and length.error <= _LAST * self.threshold:
-                break
             if self.careful and size > CAREFUL:
                 self._give_up(where, mode, fibre)
-            if (length.noisy and (fibre.noisy or len(fibre.pieces) == 1)) or _hopeless(
-                size, length, previous, self.threshold
-            ):
-                self.unresolved.update(dict.fromkeys(self._alike(mode), length))
+            noisy = length.noisy and (fibre.noisy or len(fibre.pieces) == 1)
+            if noisy or _hopeless(size, length, previous, self.threshold):
+                if noisy or 2 * size <= LARGEST or length.error > _LAST * self.threshold:
+                    self.unresolved.update(dict.fromkeys(self._alike(mode), length))
                 break
             size, previous = space.basis.nested(size), length.order
+        self._regrid(mode, size)
+
+    def _regrid(self, mode: int, size: int) -> None:
+        """Give a mode, and those that share its space, more coefficients."""
+        space = self.spaces[mode]
         if size > space.size:
             space.regrid(size)
             for other in self._alike(mode):

@@ -1,9 +1,9 @@
 r"""An estimate of the largest error of a potential of charges, by exact sums at probes that look for it.
 
 Half of the probes are spread: in the whole region, on its faces and corners, at one cutoff from particles, where the
-two ranges meet, at the excluded radius from particles, where the short range is steepest, and between these. The other half lie a
-part of the shortest wave from the worst of those. Exact is direct summation, in a cell `ewald_sum`. The estimate is
-`SAFETY` times the largest residual: no finite number of probes can bound a maximum.
+two ranges meet, at the excluded radius from particles, where the short range is steepest, and between these. The other
+half lie a part of the shortest wave from the worst of those. Exact is direct summation, in a cell `ewald_sum`. The
+estimate is `SAFETY` times the largest residual: no finite number of probes can bound a maximum.
 """
 
 import dataclasses

@@ -112,7 +112,7 @@ class TrainCore:
         left, right = self._parts[bond - 1], self._parts[bond]
         pivots = self._cache(_product(self._left[bond], self._right[bond])).reshape(len(self._left[bond]), -1)
         right = right.reshape(len(pivots), -1)
-        return left.reshape(-1, left.shape[-1]), np.linalg.solve(pivots, right)
+        return left.reshape(-1, left.shape[-1]), np.asarray(np.linalg.solve(pivots, right), float)
 
     def _improve(self, bond: int, accepted: float) -> bool:
         """Add pivots to one bond while probes find a larger residual than the accepted one."""
@@ -180,7 +180,7 @@ class TrainCore:
 
     def _cores(self) -> list[Array]:
         """Return the cores of the train: every part but the last times the inverse of its pivots."""
-        out = []
+        out: list[Array] = []
         for k, part in enumerate(self._parts[:-1]):
             left, right = self._left[k + 1], self._right[k + 1]
             pivots = self._cache(_product(left, right)).reshape(len(left), -1)

@@ -273,8 +273,8 @@ def particle_potential(
     Notes
     -----
     O(n) for the short range, and a few products of matrices on a grid of about one point a particle. Where charges
-    crowd or are few, the error at probes is looked at, and all is built anew to a smaller tolerance until it is kept. Ewald (1921); the
-    prolate splitting is of Liang et al., arXiv 2505.09727.
+    crowd or are few, the error at probes is looked at, and all is built anew to a smaller tolerance until it is kept.
+    Ewald (1921); the prolate splitting is of Liang et al., arXiv 2505.09727.
 
     Examples
     --------
@@ -290,7 +290,8 @@ def particle_potential(
     count = numbers.count if points is None else points
     built_to = tolerance
     while True:
-        found = _built(system, (unit, factor), numbers, (tolerance, built_to), choose(numbers, built_to, count, splitting))
+        split = choose(numbers, built_to, count, splitting)
+        found = _built(system, (unit, factor), numbers, (tolerance, built_to), split)
         even = numbers.crowding < _CROWDED and (numbers.periodic or numbers.count > _FEW)
         if even or built_to <= _FINEST or isinstance(splitting, Splitting):
             return found
