@@ -184,8 +184,8 @@ class TrainCore:
         for k, part in enumerate(self._parts[:-1]):
             left, right = self._left[k + 1], self._right[k + 1]
             pivots = self._cache(_product(left, right)).reshape(len(left), -1)
-            solved = np.linalg.solve(pivots.T, part.reshape(-1, len(pivots)).T).T
-            out.append(solved.reshape(part.shape))
+            solved: Array = np.asarray(np.linalg.solve(pivots.T, part.reshape(-1, len(pivots)).T).T, float)
+            out.append(np.reshape(solved, part.shape))
         return [*out, self._parts[-1]]
 
     def _entries(self, index: Index) -> Array:
