@@ -1,12 +1,13 @@
 """Search for a function that is called converged and is not; and gradient errors against value errors.
 
-``OMP_NUM_THREADS=1 python benchmarks/chebtuck/adversarial.py [CASES [FAMILY]]`` draws CASES (default 300) functions of two
-and three variables by the seed FAMILY (default 1; 1, 2 and 2024 have served for development): cusps exp(-r / w), kinks, steps along any direction, balls, rational spikes, Gaussians on a smooth
-background, products of both, at random places, widths w from 1 down to 1e-6 of half the box, tolerances 1e-4 to 1e-9,
-at most 60,000 evaluations. False: called converged while the error over 60,000 points, two thirds of them round the
-feature at all scales down to its width, exceeds the tolerance, or the estimate. A feature that fills less of the box
-than about one part in the number of evaluations cannot be seen by any sampling; such cases are counted apart
-(``hidden``: width^d below 1 / evaluations, on a background that does not lead to it).
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/adversarial.py [CASES [FAMILY]]`` draws CASES (default 300) functions of
+two and three variables by the seed FAMILY (default 1; 1, 2 and 2024 have served for development): cusps exp(-r / w),
+kinks, steps along any direction, balls, rational spikes, Gaussians on a smooth background, products of both, at random
+places, widths w from 1 down to 1e-6 of half the box, tolerances 1e-4 to 1e-9, at most 60,000 evaluations. False: called
+converged while the error over 60,000 points, two thirds of them round the feature at all scales down to its width,
+exceeds the tolerance, or the estimate. A feature that fills less of the box than about one part in the number of
+evaluations cannot be seen by any sampling; such cases are counted apart (``hidden``: width^d below 1 / evaluations, on
+a background that does not lead to it).
 
 Before that, for resolved functions, the largest error of the gradient times the length of the box over that of the
 value: at evenly drawn points, and with points at the faces, where polynomials of degree n have slopes of order n^2.

@@ -1,9 +1,10 @@
 """Errors of potentials of charges that crowd: largest error over tolerance, and the estimate over the tolerance.
 
-``OMP_NUM_THREADS=1 python benchmarks/chebtuck/crowds.py [FIRST LAST]`` draws clouds (default numbers 100 to 160) of
-200 to 4,000 charges in a box of ten Angstrom, a fifth, a half or nine tenths of them in a cube of 1e-6 to 0.1 of the
-volume, all positive or of random sign, tolerances 1e-3 to 1e-9. Errors against direct sums at 1,500 points of the box and 1,500 at
-distances of a hundredth to once the cutoff from particles, a tenth of the mean spacing round particles left out.
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/crowds.py [FIRST LAST]`` draws clouds (default numbers 100 to 160) of 200
+to 4,000 charges in a box of ten Angstrom, a fifth, a half or nine tenths of them in a cube of 1e-6 to 0.1 of the
+volume, all positive or of random sign, tolerances 1e-3 to 1e-9. Errors against direct sums at 1,500 points of the box
+and 1,500 at distances of a hundredth to once the cutoff from particles, a tenth of the mean spacing round particles
+left out.
 """
 
 import sys
