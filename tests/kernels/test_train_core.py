@@ -75,6 +75,20 @@ def test_exhausted_values_leave_the_train_as_it_was():
     np.testing.assert_array_equal(core.reduced([np.eye(6)] * 5).dense(), held)
 
 
+def test_nodes_that_were_taken_back_leave_no_values_behind():
+    values = Counted(rational, np.cos(np.arange(1.0, 13.0) ** 2))
+    core = TrainCore(values, 4, np.random.default_rng(0))
+    core.extend((3,) * 4, 1e-9)
+    values.most = len(values.asked) + 60
+    with pytest.raises(RuntimeError, match="no values"):
+        core.extend((6,) * 4, 1e-9)
+    values.most, values.nodes = 10**9, np.concatenate([values.nodes[:3], np.linspace(-0.5, 0.5, 9)])
+    core.extend((6,) * 4, 1e-9)
+    dense = core.reduced([np.eye(6)] * 4).dense()
+    grid = np.meshgrid(*[values.nodes[:6]] * 4, indexing="ij")
+    assert np.abs(dense - rational(*grid)).max() < 1e-6
+
+
 def test_only_modes_that_may_be_exchanged_are_grouped():
     def f(p):
         return np.exp(p[:, 0] * p[:, 1]) + p[:, 2] * p[:, 3]

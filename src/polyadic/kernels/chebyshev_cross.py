@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import low_discrepancy, permutation_symmetry
 from polyadic.kernels.counted_function import BudgetError, CountedFunction, Function
-from polyadic.kernels.nested_cross import NestedCross
+from polyadic.kernels.nested_cross import CAREFUL, NestedCross
 from polyadic.kernels.tucker_expansion import Expansion, from_reference
 
 Array = NDArray[np.float64]
@@ -21,6 +21,8 @@ _CLIMBS = 12
 _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
 _LARGE_CORE = 2**17  # entries from which an expansion is compared with a part of the pool only
 _SUSPECTS = 32
+_EXTRA = 4000  # most values spent on an error below the tolerance
+_STEP, _FINEST, _FINEST_TRAIN = 1e-3, 2e-14, 1e-9  # factors of the tolerance, and where they end
 _FLOOR = 1e-15
 _EXCHANGED = 1e-3  # of the tolerance: what an exchange of modes may change where they count as exchangeable
 
@@ -69,6 +71,7 @@ class _Run:
         alike = permutation_symmetry.exchangeable(function, kinds, self.accepted, draws) if exchange else []
         self.cross = NestedCross(function, bases, tolerance, self.rng, alike)
         self.stopped = ""
+        self.extra = 0
 
     def fresh(self, n: int) -> Array:
         """Return the next points of the low-discrepancy sequence."""
@@ -90,8 +93,9 @@ class _Run:
         for _ in range(_CLIMBS):
             before = float(np.abs(values).max())
             starts = low_discrepancy.peaks(points, values, 3)
-            _, _, tried, found = low_discrepancy.climb(self.f, points[starts], values[starts], self.rng, 2)
-            near = low_discrepancy.cloud(points[starts[:1]], 64, self.rng)
+            wide = np.ones((len(starts), self.f.dimension))
+            _, _, tried, found = low_discrepancy.climb(self.f, points[starts], values[starts], wide, self.rng, 2)
+            near = low_discrepancy.cloud(points[starts[:1]], 64, self.rng, self.nearest)
             points, values = np.vstack([points, tried, near]), np.concatenate([values, found, self.f(near)])
             if np.abs(values).max() <= 1.05 * before:
                 break
@@ -117,6 +121,23 @@ class _Run:
                 if futile > 8:
                     return
 
+    def refine(self, tolerance: float) -> None:
+        """Go on below the tolerance for few values: the smaller the error, the further out are spikes seen."""
+        limit, before = self.f.limit, self.f.count
+        self.f.limit = min(limit, before + max(0, min(_EXTRA, max(1000, before // 4)) - self.extra))
+        self.cross.careful = True
+        finest = _FINEST if self.f.dimension <= 3 else _FINEST_TRAIN
+        try:
+            while self.cross.tolerance > finest:
+                self.cross.tolerance = max(finest, _STEP * self.cross.tolerance)
+                self.grow()
+        except (BudgetError, np.linalg.LinAlgError):  # too dear, or pivots have come to rounding
+            pass
+        finally:
+            self.f.limit = limit
+            self.extra += self.f.count - before
+            self.cross.tolerance, self.cross.careful = tolerance, False
+
     def rounds(self, tolerance: float) -> tuple[Expansion, float]:
         """Grow and check in turn until the check finds nothing; return expansion and largest residual found."""
         error = float("inf")
@@ -124,6 +145,8 @@ class _Run:
         try:
             for _ in range(_ROUNDS):
                 self.grow()
+                if not self.cross.unresolved and max(space.size for space in self.cross.spaces) <= CAREFUL:
+                    self.refine(tolerance)
                 before, shape = shape, (*self.cross.core.shape, *(space.size for space in self.cross.spaces))
                 if shape == before:  # what the last check found did not help
                     break
@@ -172,7 +195,7 @@ class _Run:
         part, large = np.arange(len(rest)), self.f.dimension > 3 and size > _LARGE_CORE
         if large:
             part = np.unique(np.r_[np.argsort(-rest, kind="stable")[: _TESTS // 4], part[-_TESTS // 4 :]])
-        elsewhere = np.vstack([self.fresh(_TESTS // 4), low_discrepancy.cloud(self.centres(rest), 20, self.rng)])
+        elsewhere = np.vstack([self.fresh(_TESTS // 4), self.near(rest, _TESTS // 5)])
         points = np.vstack([self.cross.points[part], elsewhere])
         values = np.concatenate([self.cross.values[part], self.cross.at(elsewhere)])
         # Entries of a train have errors of their own, whose norm grows with their number; the maximum hardly does.
@@ -193,39 +216,56 @@ class _Run:
         """Return the largest absolute residual."""
         return float(np.abs(self.residual(expansion, points, values)).max(initial=0.0))
 
-    def centres(self, residual: Array) -> Array:
-        """Return where functions like to be difficult: corners, faces, the largest values and residuals."""
+    def near(self, residual: Array, n: int) -> Array:
+        """Return about ``n`` points round places where functions like to be difficult.
+
+        Half of them lie round corners and centres of faces, half round the largest value and residuals; the nearest as
+        close as a slope of one may matter.
+        """
         points, values = self.cross.points, self.cross.values
-        worst = low_discrepancy.peaks(points, residual, 3)
-        top = int(np.abs(values).argmax())
-        return np.vstack([low_discrepancy.landmarks(self.f.dimension)[:40], points[top], points[worst]])
+        marks = low_discrepancy.landmarks(self.f.dimension)[:40]
+        worst = points[[int(np.abs(values).argmax()), *low_discrepancy.peaks(points, residual, 3)]]
+        counts = [max(1, n // (2 * len(c))) for c in (marks, worst)]
+        parts = zip((marks, worst), counts, strict=True)
+        return np.vstack([low_discrepancy.cloud(c, m, self.rng, self.nearest) for c, m in parts])
+
+    @property
+    def nearest(self) -> float:
+        """The least distance at which tests lie round a point: with a slope of one, what the tolerance resolves."""
+        return min(1e-7, self.cross.tolerance)
 
     def check(self) -> float:
         """Search adversarially for the largest residual; all points join the pool."""
         before = self.cross.residuals()
-        centres = self.centres(before)
         n = min(_TESTS, max(256, self.f.left // 4))
-        points = np.vstack([self.fresh(n // 2), low_discrepancy.cloud(centres, n // (2 * len(centres)), self.rng)])
+        points = np.vstack(
+            [self.fresh(n // 2), self.near(before, n // 4), self.cross.amid_pieces(n // 4), *self.cross.seen]
+        )
+        self.cross.seen.clear()
         values = self.f(points)
         everything = np.vstack([points, self.cross.points])
         rest = np.concatenate([values - self.cross.at(points), before])
-        starts = low_discrepancy.peaks(everything, rest, 6)
-        known: list[Array] = [values]
+        asked, known = [points], [values]
 
         def residual_of(where: Array) -> Array:
             got = self.f(where)
+            asked.append(where)
             known.append(got)
             return got - self.cross.at(where)
 
-        best, height, tried, _ = low_discrepancy.climb(residual_of, everything[starts], rest[starts], self.rng, 2)
-        asked, largest = [points, tried], float(np.abs(rest).max())
+        def climb(best: Array, height: Array, rounds: int) -> tuple[Array, Array]:
+            widths = self.cross.widths(best)
+            return low_discrepancy.climb(residual_of, best, height, widths, self.rng, rounds)[:2]
+
+        starts = low_discrepancy.peaks(everything, rest, 6)
+        best, height = climb(everything[starts], rest[starts], 2)
+        largest = float(np.abs(rest).max())
         for _ in range(_CLIMBS):  # on and on where it leads higher: the flank of a spike is wide, its peak is not
             lower, largest = largest, max(largest, float(np.abs(height).max()))
             if largest <= 1.2 * lower:
                 break
             top = np.argsort(-np.abs(height), kind="stable")[:2]
-            best, height, tried, _ = low_discrepancy.climb(residual_of, best[top], height[top], self.rng, 3)
-            asked.append(tried)
+            best, height = climb(best[top], height[top], 3)
         self.cross.add_tests(np.vstack(asked), np.concatenate(known))
         return max(largest, float(np.abs(height).max()))
 

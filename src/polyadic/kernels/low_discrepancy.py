@@ -44,13 +44,13 @@ def landmarks(dimension: int) -> Array:
     return np.vstack([np.zeros((1, dimension)), faces, corners])
 
 
-def cloud(centres: Array, n: int, rng: np.random.Generator) -> Array:
-    """Return ``n`` points round every centre at distances of all scales from 1 down to 1e-7, inside of [-1, 1]^d.
+def cloud(centres: Array, n: int, rng: np.random.Generator, nearest: float = 1e-7) -> Array:
+    """Return ``n`` points round every centre at distances of all scales from 1 to ``nearest``, inside of [-1, 1]^d.
 
     Half of them keep one scale for all coordinates, half draw a scale for each.
     """
     count, d = centres.shape
-    exponent = rng.uniform(0, 7, (count, n, d))
+    exponent = rng.uniform(0, -np.log10(nearest), (count, n, d))
     exponent[:, ::2] = exponent[:, ::2, :1]
     points = centres[:, None] + 10**-exponent * rng.uniform(-1, 1, (count, n, d))
     points = np.where(np.abs(points) > 1, 2 * np.sign(points) - points, points)  # reflected, not moved onto the face
@@ -58,12 +58,19 @@ def cloud(centres: Array, n: int, rng: np.random.Generator) -> Array:
 
 
 def climb(
-    function: Callable[[Array], Array], starts: Array, values: Array, rng: np.random.Generator, rounds: int = 2
+    function: Callable[[Array], Array],
+    starts: Array,
+    values: Array,
+    widths: Array,
+    rng: np.random.Generator,
+    rounds: int = 2,
 ) -> tuple[Array, Array, Array, Array]:
-    """Search from every start along the axes for larger absolute values.
+    """Search from every start along axes and in all directions for larger absolute values.
 
-    In each round and for each mode, eight points on the whole line and six at shorter distances are
-    tried, and the largest is kept.
+    In each round and for each mode five points on the whole line and four at shorter distances are tried, then where
+    parabolas through the logarithm and the reciprocal of the three best have their vertices: from anywhere on the
+    flank of a Gaussian or of a rational spike these lead to its ridge. Then ``3 d`` points in random directions. The
+    largest is kept. Shorter distances are drawn between one and a thousandth of a width.
 
     Parameters
     ----------
@@ -71,6 +78,8 @@ def climb(
         Values at ``(n, d)`` points.
     starts, values
         ``(k, d)`` and ``(k,)``.
+    widths
+        ``(k, d)``: how far the function is alike round every start.
     rng
         Draws the points.
     rounds
@@ -83,22 +92,65 @@ def climb(
     best, height = starts.copy(), values.copy()
     tried, found = [], []
     k, d = best.shape
-    for number in range(rounds):
+
+    def keep(points: Array) -> Array:
+        got = function(points.reshape(-1, d)).reshape(k, -1)
+        tried.append(points.reshape(-1, d))
+        found.append(got.ravel())
+        top = np.abs(got).argmax(axis=1)
+        better = np.abs(got[np.arange(k), top]) > np.abs(height)
+        best[better] = points[better, top[better]]
+        height[better] = got[better, top[better]]
+        return got
+
+    for _ in range(rounds):
         for mode in range(d):
-            wide = -np.cos(np.pi * (np.arange(8) + rng.uniform(size=(k, 8))) / 8)
-            reach = 10 ** -(rng.uniform(0, 2, (k, 3)) + 0.5 + number + np.arange(3))
-            near = best[:, mode : mode + 1] + np.hstack([reach, -reach])
-            candidates = np.hstack([wide, np.clip(near, -1, 1)])
-            points = np.repeat(best[:, None], candidates.shape[1], axis=1)
-            points[:, :, mode] = candidates
-            got = function(points.reshape(-1, d)).reshape(k, -1)
-            tried.append(points.reshape(-1, d))
-            found.append(got.ravel())
-            top = np.abs(got).argmax(axis=1)
-            better = np.abs(got[np.arange(k), top]) > np.abs(height)
-            best[better, mode] = candidates[better, top[better]]
-            height[better] = got[better, top[better]]
+            wide = -np.cos(np.pi * (np.arange(5) + rng.uniform(size=(k, 5))) / 5)
+            reach = widths[:, mode, None] * 10 ** -rng.uniform([0, 1.5], [1.5, 3], (k, 2))
+            t = np.hstack([wide, np.clip(best[:, mode, None] + np.hstack([reach, -reach]), -1, 1)])
+            points, known = np.repeat(best[:, None], 9, axis=1), height[:, None].copy()
+            line = np.hstack([best[:, mode, None], t])
+            points[:, :, mode] = t
+            heights = np.hstack([known, keep(points)])
+            points = np.repeat(best[:, None], 2, axis=1)
+            points[:, :, mode] = vertices(line, np.abs(heights))
+            keep(points)
+        reach = widths[:, None] * 10 ** -rng.uniform(0, 3, (k, 3 * d, 1))
+        keep(np.clip(best[:, None] + reach * rng.normal(size=(k, 3 * d, d)), -1, 1))
     return best, height, np.vstack(tried), np.concatenate(found)
+
+
+def vertices(t: Array, heights: Array) -> Array:
+    """Return where parabolas through three neighbours, the largest height amid them, are highest.
+
+    Parameters
+    ----------
+    t, heights
+        Coordinates and positive heights on lines, ``(lines, points)``.
+
+    Returns
+    -------
+    ``(lines, 2)``, in [-1, 1]: by the logarithm, exact for a Gaussian; by the reciprocal, exact for ``1 / (1 + t^2)``.
+
+    Examples
+    --------
+    >>> t = np.array([[-1.0, -0.9, 0.0, 0.1, 1.0]])
+    >>> vertices(t, 1 / (1 + 1e4 * (t - 0.6) ** 2)).round(6)[0, 1]
+    np.float64(0.6)
+    """
+    order = np.argsort(t, axis=1, kind="stable")
+    t, heights = np.take_along_axis(t, order, 1), np.take_along_axis(heights, order, 1)
+    first = np.clip(heights.argmax(axis=1) - 1, 0, t.shape[1] - 3)[:, None] + np.arange(3)
+    x, y = np.take_along_axis(t, first, 1), np.maximum(np.take_along_axis(heights, first, 1), 1e-300)
+    out = []
+    for v in (-np.log(y), 1 / y):
+        left = (v[:, 1] - v[:, 0]) * (x[:, 2] - x[:, 1])
+        right = (v[:, 2] - v[:, 1]) * (x[:, 1] - x[:, 0])
+        bend = right - left
+        with np.errstate(all="ignore"):
+            at = ((x[:, 0] + x[:, 1]) * right - (x[:, 1] + x[:, 2]) * left) / (2 * bend)
+        out.append(np.where((bend > 0) & np.isfinite(at), at, x[:, 1]))
+    return np.asarray(np.clip(np.column_stack(out), -1, 1))
 
 
 def peaks(points: Array, values: Array, count: int, separation: float = 0.05) -> Array:

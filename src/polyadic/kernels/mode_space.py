@@ -54,6 +54,12 @@ class ModeSpace:
         """Fibres in the span."""
         return len(self.nodes)
 
+    @property
+    def edges(self) -> Array:
+        """The ends of the pieces of all fibres, ascending: where the function needs many, they lie close."""
+        ends = [end for fibre in self.fibres for piece in fibre.pieces for end in (piece.low, piece.high)]
+        return np.unique([-1.0, 1.0, *ends])
+
     def at(self, t: Array, first: int = 0) -> Array:
         """Return the functions of the span at coordinates, ``(len(t), rank)``, from the ``first`` on."""
         return nonuniform_series.evaluate(self.name, self.span[:, first:], np.asarray(t, float))

@@ -29,10 +29,16 @@ FIRST_GRID = 17
 LARGEST = 2**17 + 1
 """Most points of a fibre, and most coefficients of a mode."""
 
+CAREFUL = 1025
+"""Coefficients of a mode from which an error below the tolerance counts as expensive."""
+
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
+_SLOPES, _LEAST_TAIL = 20.0, 1e-3  # what a tail may add to gradients, and the least share of the tolerance it is cut at
+_LAST = 4.0  # thresholds that the tail may take where no finer grid is affordable: tests will show whether it is enough
 _FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
+_PIVOT = 1e-12  # of the largest value: the least pivot of a train
 
 
 class NestedCross:
@@ -75,6 +81,8 @@ class NestedCross:
         self.values = np.empty(0)
         self._at_points: list[Array] = [np.empty((0, 0))] * d
         self._reduced: FullForm | TrainForm | None = None
+        self.seen: list[Array] = []
+        self.careful = False
 
     @property
     def dimension(self) -> int:
@@ -86,6 +94,11 @@ class NestedCross:
         """Absolute residual that the pool has to come down to: a part of the tolerance, or what grids can resolve."""
         unresolved = sum(min(length.error, self.function.largest) for length in self.unresolved.values())
         return max(0.2 * self.tolerance * self.function.largest, _FLOOR * self.function.largest, 0.5 * unresolved)
+
+    @property
+    def _entry_error(self) -> float:
+        """Absolute error that an entry of the core may have; below the tolerance no pivots are taken near rounding."""
+        return max(_CORE * self.target, _PIVOT * self.function.largest if self.careful else 0.0)
 
     @property
     def threshold(self) -> float:
@@ -117,19 +130,58 @@ class NestedCross:
     def grow(self, x: Array, value: float) -> bool:
         """Raise ranks by the fibres through a point of large residual, moved along each to a larger one.
 
-        Returns whether any rank was raised.
+        Where they are in the spans already, fibres through nodes: what interpolation there gets wrong it carries to
+        the point. Returns whether any rank was raised.
         """
         start, x = x, x.copy()
         found = []
-        for mode in range(self.dimension):
-            fibre = self._fibre(x, mode, value)
-            space = self.spaces[mode]
-            values = space.on_grid(fibre)
-            rest = values - space.basis.values(space.span @ self._along(x, mode))
+        try:
+            for mode in range(self.dimension):
+                fibre, rest = self._followed(x, mode, value)
+                found.append((fibre, float(np.abs(rest).max())))
+                space = self.spaces[mode]
+                top = int(np.abs(rest).argmax())
+                x[mode], value = space.points[top], float(space.on_grid(fibre)[top])
+        finally:  # a spike is not forgotten where evaluations run out on its slope
+            self.seen.append(x)
+        return self._take(found, start) or self._take_at_nodes(start, found[0])
+
+    def _followed(self, x: Array, mode: int, value: float) -> tuple[PiecewiseFibre, Array]:
+        """Return the fibre through a point, and what the approximation leaves of it on the grid of its mode."""
+        fibre = self._fibre(x, mode, value)
+        space = self.spaces[mode]
+        return fibre, space.on_grid(fibre) - space.basis.values(space.span @ self._along(x, mode))
+
+    def _take_at_nodes(self, x: Array, first: tuple[PiecewiseFibre, float]) -> bool:
+        """Take fibres whose first coordinates are nodes, as in the sum of the errors of one interpolation a mode."""
+        if self._reduced is None:
+            return False
+        near = [space.nodes[i] for space, i in zip(self.spaces, self._weightiest(x), strict=True)]
+        y, found = x.copy(), [first]
+        for mode in range(1, self.dimension):
+            y[:mode] = near[:mode]
+            fibre, rest = self._followed(y, mode, float(self.function(y[None])[0]))
             found.append((fibre, float(np.abs(rest).max())))
-            top = int(np.abs(rest).argmax())
-            x[mode], value = space.points[top], float(values[top])
-        return self._take(found, start)
+        return self._take(found, y)
+
+    def widths(self, points: Array) -> Array:
+        """Return how wide the pieces of fibres are round ``(n, d)`` points, in every mode."""
+        columns = []
+        for space, t in zip(self.spaces, points.T, strict=True):
+            edges = space.edges
+            at = np.clip(np.searchsorted(edges, t, side="right"), 1, len(edges) - 1)
+            columns.append(edges[at] - edges[at - 1])
+        return np.column_stack(columns)
+
+    def amid_pieces(self, n: int) -> Array:
+        """Return ``n`` points whose coordinates lie in pieces of fibres drawn at random: many where these are small."""
+        columns = []
+        for space in self.spaces:
+            edges = space.edges
+            at = self.rng.integers(1, len(edges), n)
+            share = (1 - np.cos(np.pi * self.rng.uniform(size=n))) / 2
+            columns.append(edges[at - 1] + share * (edges[at] - edges[at - 1]))
+        return np.column_stack(columns)
 
     def _along(self, x: Array, mode: int) -> Array:
         """Return the approximation on a line, as coordinates in the span of its mode."""
@@ -160,14 +212,15 @@ class NestedCross:
 
     def _refine_core(self, x: Array) -> bool:
         """Look for errors of the core at the nodes that matter most at a point; return whether any was put right."""
-        weights = [
-            np.abs(space.at(x[k : k + 1])[0] @ space.solve(np.eye(space.rank))) for k, space in enumerate(self.spaces)
-        ]
-        near = np.array([[int(w.argmax()) for w in weights]])
-        if not self.core.refine(_CORE * self.target, near):
+        if not self.core.refine(self._entry_error, self._weightiest(x)[None]):
             return False
         self._reduced = self.reduced_core()
         return True
+
+    def _weightiest(self, x: Array) -> NDArray[np.intp]:
+        """Return the node of every mode whose value counts most at a point."""
+        rows = [space.at(x[k : k + 1])[0] @ space.solve(np.eye(space.rank)) for k, space in enumerate(self.spaces)]
+        return np.array([int(np.abs(row).argmax()) for row in rows])
 
     def at(self, points: Array) -> Array:
         """Return the values of the approximation at ``(n, d)`` points of the reference box."""
@@ -190,8 +243,8 @@ class NestedCross:
 
     def _extend_core(self, before: tuple[int, ...]) -> None:
         try:
-            self.core.extend(tuple(space.rank for space in self.spaces), _CORE * self.target)
-        except BudgetError:
+            self.core.extend(tuple(space.rank for space in self.spaces), self._entry_error)
+        except Exception:
             for space, rank in zip(self.spaces, before, strict=True):
                 space.truncate(rank)
             raise
@@ -218,8 +271,10 @@ class NestedCross:
         fibre = sample(along, self.threshold, space.layout, most)
         if not self._agrees(fibre, along, x[mode], value, fresh=space.rank == 0):
             fibre = sample(along, self.threshold, _graded(x[mode]), most)
+        if self.careful and not fibre.resolved:
+            self._give_up(x, mode, fibre)
         if mode not in self.unresolved:
-            self._resolve(mode, fibre, x[mode])
+            self._resolve(mode, fibre, x)
         return fibre
 
     def _agrees(
@@ -233,22 +288,36 @@ class NestedCross:
         guards = self.rng.uniform(-1, 1, 4)
         return bool(np.abs(fibre(guards) - along(guards)).max() <= 5 * self.threshold)
 
-    def _resolve(self, mode: int, fibre: PiecewiseFibre, t: float) -> None:
+    def _give_up(self, x: Array, mode: int, fibre: PiecewiseFibre) -> None:
+        """Keep in mind where a fibre is difficult, and stop the growth."""
+        narrow = min(fibre.pieces, key=lambda piece: piece.high - piece.low)
+        there = x.copy()
+        there[mode] = (narrow.low + narrow.high) / 2
+        self.seen.append(there)
+        raise BudgetError("an error below the tolerance would be expensive")
+
+    def _resolve(self, mode: int, fibre: PiecewiseFibre, where: Array) -> None:
         """Give the mode as many coefficients as the series of a fibre needs, or note that no number will do."""
-        space = self.spaces[mode]
-        size = space.size
-        previous = 0.0
+        space, t = self.spaces[mode], where[mode]
+        size, previous = space.size, 0.0
         while True:
             length = series_length(space.basis.coefficients(space.on_grid(fibre, size)), self.threshold)
             if length.resolved and self._is_series(space, fibre, size, t):
                 size = min(size, int(1.1 * length.length) + 6)
                 break
-            if (length.noisy and (fibre.noisy or len(fibre.pieces) == 1)) or _hopeless(
-                size, length, previous, self.threshold
-            ):
-                self.unresolved.update(dict.fromkeys(self._alike(mode), length))
+            if self.careful and size > CAREFUL:
+                self._give_up(where, mode, fibre)
+            noisy = length.noisy and (fibre.noisy or len(fibre.pieces) == 1)
+            if noisy or _hopeless(size, length, previous, self.threshold):
+                if noisy or 2 * size <= LARGEST or length.error > _LAST * self.threshold:
+                    self.unresolved.update(dict.fromkeys(self._alike(mode), length))
                 break
             size, previous = space.basis.nested(size), length.order
+        self._regrid(mode, size)
+
+    def _regrid(self, mode: int, size: int) -> None:
+        """Give a mode, and those that share its space, more coefficients."""
+        space = self.spaces[mode]
         if size > space.size:
             space.regrid(size)
             for other in self._alike(mode):
@@ -277,7 +346,10 @@ class NestedCross:
         short = []
         for space, v, s in zip(self.spaces, factors, singular, strict=True):
             weight = np.sqrt(np.square(v * s[: v.shape[1]]).sum(axis=1)) if v.shape[1] <= len(s) else np.abs(v).max(1)
-            length = max(series_length(weight, tolerance).length, v.shape[1])
+            length = series_length(weight, tolerance).length
+            # The slope of a term of degree n is up to n^2 times its size: what is cut off must not show in gradients.
+            finer = tolerance * min(1.0, max(_SLOPES / length**2, _LEAST_TAIL))
+            length = max(series_length(weight, finer).length, v.shape[1])
             if space.name == "fourier":
                 length = min(len(v), length + 1 - length % 2)
             short.append(v[:length])

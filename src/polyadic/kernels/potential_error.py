@@ -1,9 +1,9 @@
 r"""An estimate of the largest error of a potential of charges, by exact sums at probes that look for it.
 
 Half of the probes are spread: in the whole region, on its faces and corners, at one cutoff from particles, where the
-two ranges meet, and at the excluded radius from particles, where the short range is steepest. The other half lie a
-part of the shortest wave from the worst of those. Exact is direct summation, in a cell `ewald_sum`. The estimate is
-`SAFETY` times the largest residual: no finite number of probes can bound a maximum.
+two ranges meet, at the excluded radius from particles, where the short range is steepest, and between these. The other
+half lie a part of the shortest wave from the worst of those. Exact is direct summation, in a cell `ewald_sum`. The
+estimate is `SAFETY` times the largest residual: no finite number of probes can bound a maximum.
 """
 
 import dataclasses
@@ -112,6 +112,8 @@ def _spread(
     faces[np.arange(len(faces)), rng.integers(0, 3, len(faces))] = rng.integers(0, 2, len(faces))
     direction = rng.normal(size=(count // 2, 3))
     direction /= np.linalg.norm(direction, axis=1)[:, None]
-    distance = np.resize(np.array(distances), (len(direction), 1))
+    distance = np.resize(np.repeat(distances, 2), (len(direction), 1))
+    near, far = np.log(min(distances)), np.log(max(distances))
+    distance[::2] = np.exp(rng.uniform(near, far, (len(distance[::2]), 1)))
     around = positions[rng.integers(0, len(positions), len(direction))] + distance * direction
     return np.concatenate([corner + np.concatenate([share[: count // 4], corners, faces]) @ edges, around])

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -62,6 +61,7 @@ class TrainCore:
             yield
         except Exception:
             self.shape, self._left, self._right, self._parts = before
+            self._cache.forget_beyond(self.shape)  # other nodes will take these places
             raise
 
     def _begin(self) -> None:
@@ -112,7 +112,7 @@ class TrainCore:
         left, right = self._parts[bond - 1], self._parts[bond]
         pivots = self._cache(_product(self._left[bond], self._right[bond])).reshape(len(self._left[bond]), -1)
         right = right.reshape(len(pivots), -1)
-        return left.reshape(-1, left.shape[-1]), scipy.linalg.solve(pivots, right, check_finite=False)
+        return left.reshape(-1, left.shape[-1]), np.asarray(np.linalg.solve(pivots, right), float)
 
     def _improve(self, bond: int, accepted: float) -> bool:
         """Add pivots to one bond while probes find a larger residual than the accepted one."""
@@ -173,19 +173,19 @@ class TrainCore:
             row = self._cache(_product(worst[None, :bond], right))
             column = self._cache(_product(left, worst[None, bond:]))
             pivots = self._cache(_product(left, right)).reshape(len(left), -1)
-            if abs(known[top] - row @ scipy.linalg.solve(pivots, column, check_finite=False)) > accepted:
+            if abs(known[top] - row @ np.linalg.solve(pivots, column)) > accepted:
                 self._add(bond, worst[:bond], worst[bond:])
                 added = True
         return added
 
     def _cores(self) -> list[Array]:
         """Return the cores of the train: every part but the last times the inverse of its pivots."""
-        out = []
+        out: list[Array] = []
         for k, part in enumerate(self._parts[:-1]):
             left, right = self._left[k + 1], self._right[k + 1]
             pivots = self._cache(_product(left, right)).reshape(len(left), -1)
-            solved = scipy.linalg.solve(pivots.T, part.reshape(-1, len(pivots)).T, check_finite=False).T
-            out.append(solved.reshape(part.shape))
+            solved: Array = np.asarray(np.linalg.solve(pivots.T, part.reshape(-1, len(pivots)).T).T, float)
+            out.append(np.reshape(solved, part.shape))
         return [*out, self._parts[-1]]
 
     def _entries(self, index: Index) -> Array:
@@ -244,6 +244,14 @@ class _Cache:
         self.bits = _BITS // dimension
         self.keys = np.empty(0, np.int64)
         self.known = np.empty(0)
+
+    def forget_beyond(self, shape: Sequence[int]) -> None:
+        """Drop the values at indices that a shape does not have."""
+        kept, rest = np.ones(len(self.keys), bool), self.keys
+        for n in reversed(shape):
+            kept &= (rest & ((1 << self.bits) - 1)) < n
+            rest = rest >> self.bits
+        self.keys, self.known = self.keys[kept], self.known[kept]
 
     def __call__(self, index: Index) -> Array:
         keys = np.zeros(len(index), np.int64)

@@ -37,6 +37,19 @@ def test_neutral_and_charged_clouds_and_one_cluster_keep_the_tolerance():
         assert np.abs(potential(POINTS) - plain_sum(POINTS, x, q)).max() < 1e-6 * potential.scale
 
 
+@pytest.mark.parametrize("side", [0.01, 0.1, 0.3])
+def test_crowds_of_like_charges_keep_the_tolerance(side):
+    rng = np.random.default_rng(1)
+    x = np.concatenate([rng.uniform(0, 10, (600, 3)), 4 + 10 * side * rng.uniform(0, 0.5, (600, 3))])
+    q = rng.uniform(0, 1, 1200)
+    potential = particle_potential(x, q, 1e-5)
+    around = x[::2] + potential.splitting.cutoff * 10 ** -rng.uniform(0, 1.5, (600, 1)) * rng.normal(size=(600, 3))
+    points = np.clip(np.concatenate([rng.uniform(0, 10, (600, 3)), around]), *potential.box)
+    points = points[np.linalg.norm(points[:, None] - x, axis=-1).min(axis=1) > potential.error_estimate.excluded_radius]
+    assert potential.built_to < potential.tolerance
+    assert np.abs(potential(points) - plain_sum(points, x, q)).max() < 1e-5 * potential.scale
+
+
 @pytest.mark.parametrize("name", ["NaCl", "CsCl", "ZnS"])
 def test_madelung_constants(name):
     """Tosi (1964); Crandall and Buhler (1987), to ten digits."""

@@ -44,8 +44,9 @@ def chebyshev_tucker(
     -------
     `ChebyshevTucker`. Look at ``converged`` and ``message``: no method that only samples f can prove a bound. The
     ``error_estimate`` is four times the largest residual that a search finds: on evenly spread points, round corners,
-    faces, peaks and earlier residuals at all scales, climbing along the axes. What is smaller than about one part in
-    the number of tests and far from all of these can hide.
+    faces, peaks and earlier residuals at all scales, amid the pieces of fibres, climbing. Slow flanks lead it
+    to spikes of any width; what ends within its own width and exceeds the tolerance on less than about three
+    thousandths of the domain can hide.
 
     Raises
     ------

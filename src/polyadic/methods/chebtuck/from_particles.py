@@ -88,6 +88,7 @@ def long_range(potential: ParticlePotential) -> xr.Dataset:
         "splitting": json.dumps(dataclasses.asdict(split)),
         "unit_factor": potential.factor,
         "tolerance": potential.tolerance,
+        "built_to": potential.built_to,
         "coordinates": "fractional" if fractional else "cartesian",
         "quantity": "long range of the potential",
         "net_charge": potential.net_charge,
@@ -123,6 +124,7 @@ def stored_potential(particles: xr.Dataset, approximation: xr.Dataset) -> Partic
         float(attributes["unit_factor"]),
         long.scale,
         float(attributes["tolerance"]),
+        float(attributes["built_to"]),
     )
 
 

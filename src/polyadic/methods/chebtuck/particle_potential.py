@@ -19,14 +19,19 @@ from polyadic.kernels import (
 from polyadic.kernels.cells import Cells
 from polyadic.kernels.coulomb_splitting import Splitting
 from polyadic.kernels.potential_error import ErrorEstimate, estimate
-from polyadic.kernels.splitting_choice import choose
+from polyadic.kernels.splitting_choice import Charges, choose
 from polyadic.kernels.tucker_expansion import from_reference
 from polyadic.kernels.tucker_reader import Reader, reader
 from polyadic.methods.chebtuck.model import ChebyshevTucker
 from polyadic.methods.chebtuck.particle_long_range import long_range, summary
-from polyadic.methods.chebtuck.particle_system import is_diagonal, particle_system
+from polyadic.methods.chebtuck.particle_system import ParticleSystem, is_diagonal, particle_system
 
 Array = NDArray[np.float64]
+
+_CROWDED = 3.0  # highest density over the mean from which tolerances made for even clouds are not relied upon
+_FEW = 20_000  # particles of free space that are looked at in any case: it takes 10 ms
+_ACCEPTED = 0.65  # of the tolerance: the largest error at probes, which may miss the largest
+_FINEST = 1e-13  # least tolerance of the parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +60,8 @@ class ParticlePotential:
     scale
         Root mean square of the potential at probe points; of a cell, the root mean square charge over the mean spacing.
         Tolerances are relative to it. In the potential's unit.
+    tolerance, built_to
+        The tolerance that was asked for, and the one that the parts were built to: less where charges crowd.
     """
 
     long: ChebyshevTucker
@@ -67,6 +74,7 @@ class ParticlePotential:
     factor: float
     scale: float
     tolerance: float
+    built_to: float
 
     @property
     def net_charge(self) -> float:
@@ -141,7 +149,7 @@ class ParticlePotential:
         expansion, factors = self.long.expansion, []
         # The window's error is relative to the long range, which in a crowd or with a net charge exceeds the scale.
         excess = max(float(np.linalg.norm(expansion.core)) / (3 * self.scale), 1.0) if self.scale > 0 else 1.0
-        tolerance = max(self.tolerance / (10 * excess), 1e-14)
+        tolerance = max(self.built_to / (10 * excess), 1e-14)
         for d in range(3):
             count = 5 * int((high[d] - low[d]) / step[d]) + 15
             x = from_reference(chebyshev.points(count), (float(low[d]), float(high[d])))  # dense at the ends
@@ -264,8 +272,9 @@ def particle_potential(
 
     Notes
     -----
-    O(n) for the short range, and a few products of matrices on a grid of about one point a particle. Ewald (1921); the
-    prolate splitting is of Liang et al., arXiv 2505.09727.
+    O(n) for the short range, and a few products of matrices on a grid of about one point a particle. Where charges
+    crowd or are few, the error at probes is looked at, and all is built anew to a smaller tolerance until it is kept.
+    Ewald (1921); the prolate splitting is of Liang et al., arXiv 2505.09727.
 
     Examples
     --------
@@ -278,12 +287,29 @@ def particle_potential(
     if not 1e-12 <= tolerance <= 0.1:
         raise ValueError(f"tolerance must lie in [1e-12, 0.1], found {tolerance!r}")
     numbers = summary(system)
-    split = choose(numbers, tolerance, numbers.count if points is None else points, splitting)
-    expansion = long_range(system, split, numbers, tolerance).scaled(factor)
+    count = numbers.count if points is None else points
+    built_to = tolerance
+    while True:
+        split = choose(numbers, built_to, count, splitting)
+        found = _built(system, (unit, factor), numbers, (tolerance, built_to), split)
+        even = numbers.crowding < _CROWDED and (numbers.periodic or numbers.count > _FEW)
+        if even or built_to <= _FINEST or isinstance(splitting, Splitting):
+            return found
+        share = found.error_estimate.residual / (_ACCEPTED * tolerance * max(found.scale, 1e-300))
+        if share <= 1:
+            return found
+        built_to = max(_FINEST, built_to * min(0.5, 0.8 / share))
+
+
+def _built(
+    system: ParticleSystem, unit: tuple[str, float], numbers: Charges, tolerances: tuple[float, float], split: Splitting
+) -> ParticlePotential:
+    name, factor = unit
+    expansion = long_range(system, split, numbers, tolerances[1]).scaled(factor)
     scale = numbers.scale * factor
     long = ChebyshevTucker(expansion, scale=scale, names=("x", "y", "z"))
     held = (system.positions, system.charges, system.box, system.cell)
-    return ParticlePotential(long, split, *held, unit, factor, scale, tolerance)
+    return ParticlePotential(long, split, *held, name, factor, scale, *tolerances)
 
 
 def _permittivity(value: float) -> float:
