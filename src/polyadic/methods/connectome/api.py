@@ -102,7 +102,7 @@ def dynamic_affinity_cp(
     >>> rng = np.random.default_rng(0)
     >>> cp = dynamic_affinity_cp(rng.random((2, 5, 200)), rank=2, sampling_rate=10.0, starts=2)
     >>> [factor.shape for factor in cp.factors], cp.frames[:3]
-    ([(40, 2), (2, 2), (10, 2)], array([ 2,  7, 12]))
+    ([(39, 2), (2, 2), (10, 2)], array([ 4,  9, 14]))
     """
     with one_thread_each():
         rows = prepared(
@@ -133,7 +133,7 @@ def prepared(
     Examples
     --------
     >>> prepared(np.random.default_rng(0).random((2, 5, 200)), 10.0, kernel="rises").shape
-    (40, 2, 10)
+    (39, 2, 10)
     """
     values = np.asarray(traces, float)
     _check(sampling_rate=sampling_rate)
