@@ -18,10 +18,11 @@ class SurrogatesConfig:
     """Settings of the tests."""
 
     count: int = setting(39, "surrogates of each null model, at least 1; the smallest p-value is 1 / (count + 1)")
-    null: Literal["auto", "blocks", "amplitude"] = setting(
+    null: Literal["auto", "blocks", "innovations", "amplitude"] = setting(
         "auto",
-        "null of no dynamics. blocks: blocks of time in random order, for sparse signals; amplitude: multivariate"
-        " amplitude-adjusted surrogates; auto: amplitude for BOLD and z-scores, else blocks",
+        "null of no dynamics. blocks: blocks of time in random order, for sparse signals; innovations: autoregressive"
+        " processes driven by the signals' own innovations in random order, the same for all; amplitude: multivariate"
+        " amplitude-adjusted surrogates; auto: innovations for BOLD and z-scores, whose memory is long, else blocks",
     )
     block: float = setting(6.0, "length of a block in s: longer than the decay, shorter than the dynamics looked for")
     level: float = setting(0.05, "level of the tests over all components, in (0, 1)")
@@ -65,7 +66,7 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
         traces["fluorescence"].to_numpy().astype(float),
         rate,
         str(factors.attrs.get("kernel", "rises")),
-        max(1.5, 3 / rate),
+        float(factors.attrs.get("smoothing", max(1.5, 3 / rate))),
         factors.attrs.get("alignment") == "per_animal",
         bool(factors.attrs.get("background", 1)),
     )
@@ -77,7 +78,7 @@ def surrogates(cfg: SurrogatesConfig, traces: xr.Dataset, factors: xr.Dataset) -
     seen = seen_pairs(rows)
     observed = observed_statistics(model, rows, cfg.seed, window, cliques)
     graded = traces.attrs.get("signal_type") in ("z-score", "BOLD")
-    dynamics = ("amplitude" if graded else "blocks") if cfg.null == "auto" else cfg.null
+    dynamics = ("innovations" if graded else "blocks") if cfg.null == "auto" else cfg.null
     out = factors.load().copy()
     for position, (name, null) in enumerate((("dynamics", dynamics), ("synchrony", "shifts"))):
         drawn = made(recording, null, cfg.count, cfg.seed, cfg.block)
