@@ -1,6 +1,7 @@
 """The rank of a non-negative CP model, by withheld blocks of rows and by stability over starts, in streamed passes."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -103,16 +104,14 @@ def rank_curve(
     :math:`|x_t - Z f_t|^2 = |x_t|^2 - 2 (Z^T x_t)^T f_t + f_t^T Z^T Z f_t`, so :math:`Z^T x_t` is all that is kept
     of a row.
     The chosen rank is the smallest whose mean error is within one standard error (of its difference from the best over
-    folds) of the least; stability over starts is reported beside it.
+    folds) of the least.
 
     Parameters
     ----------
     rows
         The tensor, stored or made when asked for; missing fibres only.
-    ranks
-        Ranks to compare, ascending.
-    folds
-        What is withheld, and what predicts it.
+    ranks, folds
+        Ranks to compare, ascending; what is withheld, and what predicts it.
     starts, seed
         Starts of each rank.
     tolerance, max_iterations, mapper, watch
@@ -121,7 +120,7 @@ def rank_curve(
     Raises
     ------
     ValueError
-        If there are too few rows for the folds, or entries are missing otherwise than by fibres.
+        If there are too few rows for the folds, or not the same entries are missing in all rows of a recording.
 
     Notes
     -----
@@ -139,13 +138,9 @@ def rank_curve(
     2
     """
     folds.check(rows.shape[0], max(ranks))
-    _groups(rows, folds)
-    fits = [
-        engine.begin(rows, _drawn(rows.shape[1:], rank, [seed, fold, rank, n]), folds.kept(rows.shape[0], fold))
-        for fold in range(folds.count)
-        for rank in ranks
-        for n in range(starts)
-    ]
+    _groups(rows, folds)  # before the passes, not behind them
+    numbers = itertools.product(range(folds.count), ranks, range(starts))
+    fits = [_begun(rows, folds, seed, *each) for each in numbers]
     engine.fit(rows, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch)
     models, stability = _best(fits, folds.count, len(ranks))
     return chosen(tuple(ranks), withheld_errors(rows, models, folds, seed, mapper).T, stability)
@@ -174,8 +169,11 @@ def _groups(rows: engine.Rows, folds: Folds) -> NDArray[np.int64]:
     return np.asarray(group[:, 0])
 
 
-def _drawn(sizes: Sequence[int], rank: int, seed: list[int]) -> list[Array]:
-    return [np.random.default_rng([*seed, q]).random((size, rank)) for q, size in enumerate(sizes)]
+def _begun(rows: engine.Rows, folds: Folds, seed: int, fold: int, rank: int, start: int) -> engine.Fit:
+    """Return a random start of a rank, to be fitted to what a fold leaves."""
+    rngs = [np.random.default_rng([seed, fold, rank, start, q]) for q in range(len(rows.shape) - 1)]
+    inner = [rng.random((size, rank)) for rng, size in zip(rngs, rows.shape[1:], strict=True)]
+    return engine.begin(rows, inner, folds.kept(rows.shape[0], fold))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,7 +247,7 @@ def _seen(rows: engine.Rows, group: int) -> NDArray[np.bool_]:
     return np.asarray(rows.missing.observed[group][..., rows.missing.member].ravel() > 0)
 
 
-def _residual(targets: Array, grams: list[Array], lag: int) -> float:
+def _residual(targets: Array, grams: Sequence[Array], lag: int) -> float:
     """Return the squared error of predicted rows less their squared norm, given Z^T x ``(half, row, R)``."""
     total = 0.0
     for asked in range(len(targets)):
