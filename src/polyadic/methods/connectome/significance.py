@@ -13,7 +13,7 @@ from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decom
 
 Array = NDArray[np.floating]
 
-_TOGETHER = 1.0  # s of innovations that stay together: longer than the delays within a burst
+_TOGETHER = 4.0  # s of innovations that stay together: few bursts are torn by the ends of blocks
 
 
 @dataclasses.dataclass(frozen=True)
