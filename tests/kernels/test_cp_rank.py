@@ -72,6 +72,45 @@ def test_the_curve_of_streamed_rows_is_that_of_stored_ones(rows, monkeypatch):
     assert passes[-1] <= 15
 
 
+@pytest.mark.parametrize("lag", [0, 2])
+def test_recordings_one_behind_the_other_are_withheld_block_by_block(lag):
+    """Errors of two recordings with other entries missing are those of each alone, weighted by their squares."""
+    rng = np.random.default_rng(0)
+    x, observed = rng.random((28, 15)), np.ones((2, 15), bool)
+    observed[1, 4:9] = False
+    x[14:, 4:9] = 0
+    group = np.repeat([0, 1], 14)
+    models = [[[rng.random((15, rank))] for rank in (1, 2)] for _ in range(2)]
+    both = DenseRows(x, (28, 15), engine.Missing.of(group, observed))
+    found = withheld_errors(both, models, Folds(2, 0, lag, 2), seed=3)
+    total = np.zeros((2, 2))
+    for one in (0, 1):
+        mine = x[14 * one :][:14]
+        rows = DenseRows(mine, (14, 15), engine.Missing.of(np.zeros(1, np.int64), observed[one : one + 1]))
+        squares = np.square(mine).reshape(2, -1).sum(axis=1)
+        total += withheld_errors(rows, models, Folds(2, 0, lag), seed=3) * squares[:, None]
+    np.testing.assert_allclose(found, total / np.square(x).reshape(2, 2, -1).sum(axis=(0, 2))[:, None], rtol=1e-9)
+
+
+def test_without_a_common_clock_the_states_of_all_animals_are_counted():
+    """Each animal lives through its states at times of its own; the first animal has only one of them."""
+    settings = {"states": 3, "communities": 2, "neurons": 24, "duration": 300.0, "seed": 5, "animals": 3}
+    tree = simulated_traces(SimulatedTracesConfig(detail=False, clock="per_animal", absence=0.5, **settings))
+    assert not tree["truth"]["presence"].to_numpy()[0].all()
+    values = tree["fluorescence"].to_numpy().astype(float)
+    rows = dynamic_affinity.affinity_rows(values, 10.0, kernel="rises", smoothing=1.5, per_animal=True).stored()
+    found = rank_curve(rows, range(1, 6), Folds(4, 20, 12, 3), starts=2, seed=0)
+    assert found.chosen == 3
+
+
+def test_rows_of_one_recording_with_other_entries_missing_are_refused():
+    observed = np.ones((2, 6), bool)
+    observed[1, 0] = False
+    rows = DenseRows(np.ones((20, 6)), (20, 6), engine.Missing.of(np.arange(20) % 2, observed))
+    with pytest.raises(ValueError, match="missing in all rows of a recording alike"):
+        rank_curve(rows, (1,), Folds(2, 0), starts=1, seed=0)
+
+
 def test_folds_that_are_too_short_are_refused(rows):
     with pytest.raises(ValueError, match="too few for 5 folds with buffers of 20 and a lag of 200"):
         rank_curve(rows, (1, 2), Folds(5, 20, 200), starts=1, seed=0)

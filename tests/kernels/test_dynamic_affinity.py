@@ -44,6 +44,32 @@ def test_chunks_and_their_margins_change_nothing(per_animal, monkeypatch):
     np.testing.assert_allclose(rows.stored().matrix, whole, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", ["rises", "changes", "correlation"])
+def test_ends_of_a_recording_are_as_quiet_as_its_middle(kernel):
+    """Of white noise the affinities have the same mean and spread at the ends, with the background and without."""
+    white = np.random.default_rng(0).standard_normal((40, 12, 300))
+    for background in (True, False):
+        rows = dynamic_affinity.affinity_rows(
+            white, 10.0, kernel=kernel, smoothing=1.0, per_animal=False, background=background
+        )
+        values = rows.stored().matrix
+        ends, middle = np.concatenate([values[:4], values[-4:]]), values[20:-20]
+        assert ends.mean() == pytest.approx(middle.mean(), rel=0.03)
+        assert ends.std() == pytest.approx(middle.std(), rel=0.05)
+
+
+def test_frames_are_those_in_the_middle_of_the_bins():
+    """A burst of all neurons in one frame is the greatest row of the bin that holds the frame."""
+    values = np.zeros((1, 4, 300))
+    values[:, :, 203:] = 1
+    values += 0.01 * np.random.default_rng(0).standard_normal(values.shape)
+    rows = dynamic_affinity.affinity_rows(
+        values, 10.0, kernel="rises", smoothing=1.0, per_animal=False, background=False
+    )
+    row = int(rows.stored().matrix.sum(axis=1).argmax())
+    assert abs(rows.frames[row] - 203) <= rows.width / 2 + 1
+
+
 def test_streamed_and_stored_give_the_same_model_and_threads_the_same_bytes(monkeypatch):
     rows = dynamic_affinity.affinity_rows(traces(), 10.0, kernel="rises", smoothing=1.0, per_animal=False)
     settings = {"tolerance": 1e-4, "max_iterations": 20}
@@ -115,7 +141,7 @@ def test_the_background_is_the_mean_over_the_pairs_that_an_animal_has(per_animal
         for taken in (False, True)
     )
     lacking = ((FIRST == 3) | (SECOND == 3))[None] & (
-        np.arange(len(without)) >= 80 if per_animal else np.arange(len(without)) % 2 == 1
+        np.arange(len(without)) >= len(without) // 2 if per_animal else np.arange(len(without)) % 2 == 1
     )[:, None]
     seen = np.where(lacking, np.nan, with_it.astype(float))
     dense = np.nan_to_num(np.maximum(seen - np.nanmean(seen, axis=1, keepdims=True), 0))

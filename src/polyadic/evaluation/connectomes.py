@@ -103,19 +103,18 @@ def naive(traces: Array, sampling_rate: float, rank: int, kernel: str) -> Compon
         traces, sampling_rate, kernel=kernel, smoothing=3 / sampling_rate, per_animal=False, background=False
     )
     model = decompose(rows, starting_points(rows, rank, 1, 0), tolerance=1e-4, max_iterations=200)[0]
-    return Components(model.factors[0], model.factors[2], np.arange(rows.bins) * rows.width)
+    return Components(model.factors[0], model.factors[2], rows.frames)
 
 
 def epochs_known(rows: AffinityRows, active: NDArray[np.bool_]) -> Components:
     """Return affinities averaged over the planted epochs: the ceiling."""
-    frames = np.arange(rows.bins) * rows.width + (rows.width - 1) // 2
-    on = active[:, frames].astype(float).T
+    on = active[:, rows.frames].astype(float).T
     total = np.zeros((int(np.prod(rows.shape[1:])), on.shape[1]))
     for chunk in range(len(rows.chunks)):
         for block, values in rows.blocks(chunk):
             total += values.T @ on[block].astype(values.dtype)
     mean = total / np.maximum(on.sum(axis=0), 1)
-    return Components(on, mean.reshape(*rows.shape[1:], -1).sum(axis=0), frames)
+    return Components(on, mean.reshape(*rows.shape[1:], -1).sum(axis=0), rows.frames)
 
 
 def window_correlation(traces: Array, sampling_rate: float, rank: int, window: float = 15.0) -> Components:

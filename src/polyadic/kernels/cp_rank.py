@@ -41,24 +41,47 @@ class Folds:
     lag
         0: of every withheld row one random half of the entries gives its own factor, the other half is predicted, and
         conversely. Else the rows that many before and after it give its factor and all entries are predicted.
+    recordings
+        The rows are those of so many recordings of equal length, one behind the other; a fold withholds the same block
+        of each.
     """
 
     count: int
     buffer: int
     lag: int = 0
+    recordings: int = 1
 
     def edges(self, rows: int) -> NDArray[np.int64]:
-        """Return the first row of every block, and the number of rows."""
-        return np.linspace(0, rows, self.count + 1).astype(np.int64)
+        """Return the first row of every block of a recording, and the number of its rows."""
+        return np.linspace(0, rows // self.recordings, self.count + 1).astype(np.int64)
 
     def check(self, rows: int, largest: int) -> None:
         """Raise `ValueError` where there are too few rows for ranks up to ``largest``."""
         edges = self.edges(rows)
-        least = max(2, self.lag + 1)
-        if self.count < 2 or np.diff(edges).min() < least or rows - np.diff(edges).max() - 2 * self.buffer < largest:
+        least, widest = max(2, self.lag + 1), int(np.diff(edges).max())
+        left = self.recordings * (int(edges[-1]) - widest - 2 * self.buffer)
+        if self.count < 2 or np.diff(edges).min() < least or left < largest:
             raise ValueError(
-                f"{rows} rows are too few for {self.count} folds with buffers of {self.buffer} and a lag of {self.lag}"
+                f"{edges[-1]} rows are too few for {self.count} folds with buffers of {self.buffer} and a lag of"
+                f" {self.lag}"
             )
+
+    def kept(self, rows: int, fold: int) -> NDArray[np.bool_]:
+        """Return which rows a fold is fitted to."""
+        edges = self.edges(rows)
+        index = np.arange(edges[-1])
+        kept = (index < edges[fold] - self.buffer) | (index >= edges[fold + 1] + self.buffer)
+        return np.tile(kept, self.recordings)
+
+    def owners(self, rows: int) -> NDArray[np.int64]:
+        """Return the fold that withholds each row."""
+        return np.tile(np.repeat(np.arange(self.count), np.diff(self.edges(rows))), self.recordings)
+
+    def blocks(self, rows: int, fold: int) -> list[slice]:
+        """Return the rows that a fold withholds of each recording."""
+        edges = self.edges(rows)
+        first = np.arange(self.recordings) * edges[-1]
+        return [slice(int(start + edges[fold]), int(start + edges[fold + 1])) for start in first]
 
 
 def rank_curve(
@@ -81,16 +104,14 @@ def rank_curve(
     :math:`|x_t - Z f_t|^2 = |x_t|^2 - 2 (Z^T x_t)^T f_t + f_t^T Z^T Z f_t`, so :math:`Z^T x_t` is all that is kept
     of a row.
     The chosen rank is the smallest whose mean error is within one standard error (of its difference from the best over
-    folds) of the least; stability over starts is reported beside it.
+    folds) of the least.
 
     Parameters
     ----------
     rows
         The tensor, stored or made when asked for; missing fibres only.
-    ranks
-        Ranks to compare, ascending.
-    folds
-        What is withheld, and what predicts it.
+    ranks, folds
+        Ranks to compare, ascending; what is withheld, and what predicts it.
     starts, seed
         Starts of each rank.
     tolerance, max_iterations, mapper, watch
@@ -99,7 +120,7 @@ def rank_curve(
     Raises
     ------
     ValueError
-        If there are too few rows for the folds, or entries are missing otherwise than by fibres.
+        If there are too few rows for the folds, or not the same entries are missing in all rows of a recording.
 
     Notes
     -----
@@ -116,32 +137,43 @@ def rank_curve(
     >>> rank_curve(rows, (1, 2, 3), Folds(4, 1), starts=2, seed=0).chosen
     2
     """
-    count = rows.shape[0]
-    folds.check(count, max(ranks))
-    if rows.missing is not None and len(rows.missing.observed) > 1:
-        raise ValueError("the rank curve needs entries that are missing in all rows alike")
-    edges, index = folds.edges(count), np.arange(count)
-    fits = []
-    for fold, (low, high) in enumerate(itertools.pairwise(edges)):
-        kept = (index < low - folds.buffer) | (index >= high + folds.buffer)
-        fits += [
-            engine.begin(rows, _drawn(rows.shape[1:], rank, [seed, fold, rank, n]), kept)
-            for rank in ranks
-            for n in range(starts)
-        ]
+    folds.check(rows.shape[0], max(ranks))
+    _groups(rows, folds)  # before the passes, not behind them
+    numbers = itertools.product(range(folds.count), ranks, range(starts))
+    fits = [_begun(rows, folds, seed, *each) for each in numbers]
     engine.fit(rows, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=mapper, watch=watch)
-    models, alike = [], np.zeros((folds.count, len(ranks)))
-    for number in range(folds.count * len(ranks)):
+    models, stability = _best(fits, folds.count, len(ranks))
+    return chosen(tuple(ranks), withheld_errors(rows, models, folds, seed, mapper).T, stability)
+
+
+def _best(fits: Sequence[engine.Fit], folds: int, ranks: int) -> tuple[list[list[list[Array]]], Array]:
+    """Return the inner factors of the best start of each fold and rank, and by rank how alike the starts are."""
+    starts = len(fits) // (folds * ranks)
+    models: list[list[list[Array]]] = [[] for _ in range(folds)]
+    alike = np.zeros((folds, ranks))
+    for number, (fold, rank) in enumerate(np.ndindex(folds, ranks)):
         group = sorted(fits[number * starts : (number + 1) * starts], key=lambda one: one.errors[-1])
-        models.append(group[0].inner)
+        models[fold].append(group[0].inner)
         others = [matching(group[0].inner, one.inner)[1].mean() for one in group[1:]]
-        alike.flat[number] = np.mean(others) if others else 1.0
-    by_fold = [models[fold * len(ranks) : (fold + 1) * len(ranks)] for fold in range(folds.count)]
-    return chosen(tuple(ranks), withheld_errors(rows, by_fold, folds, seed, mapper).T, alike.mean(axis=0))
+        alike[fold, rank] = np.mean(others) if others else 1.0
+    return models, alike.mean(axis=0)
 
 
-def _drawn(sizes: Sequence[int], rank: int, seed: list[int]) -> list[Array]:
-    return [np.random.default_rng([*seed, q]).random((size, rank)) for q, size in enumerate(sizes)]
+def _groups(rows: engine.Rows, folds: Folds) -> NDArray[np.int64]:
+    """Return the pattern of missing entries of each recording, or raise `ValueError` where it has several."""
+    if rows.missing is None or rows.missing.group.size == 1:
+        return np.zeros(folds.recordings, np.int64)
+    group = rows.missing.group.reshape(folds.recordings, -1)
+    if (group != group[:, :1]).any():
+        raise ValueError("the rank curve needs entries that are missing in all rows of a recording alike")
+    return np.asarray(group[:, 0])
+
+
+def _begun(rows: engine.Rows, folds: Folds, seed: int, fold: int, rank: int, start: int) -> engine.Fit:
+    """Return a random start of a rank, to be fitted to what a fold leaves."""
+    rngs = [np.random.default_rng([seed, fold, rank, start, q]) for q in range(len(rows.shape) - 1)]
+    inner = [rng.random((size, rank)) for rng, size in zip(rngs, rows.shape[1:], strict=True)]
+    return engine.begin(rows, inner, folds.kept(rows.shape[0], fold))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,34 +212,42 @@ def withheld_errors(
     rows: engine.Rows, models: Sequence[Sequence[Sequence[Array]]], folds: Folds, seed: int, mapper: engine.Mapper = map
 ) -> Array:
     """Return the relative squared errors ``(fold, rank)`` of withheld rows, by models of every fold and rank."""
-    count, inner = rows.shape[0], int(np.prod(rows.shape[1:]))
-    edges = folds.edges(count)
+    inner = int(np.prod(rows.shape[1:]))
     half = np.random.default_rng([seed, 7]).random(inner) < 0.5
-    seen = np.ones(inner, bool)
-    if rows.missing is not None:
-        seen = rows.missing.observed[0][..., rows.missing.member].ravel() > 0
-    parts = [half & seen, ~half & seen] if folds.lag == 0 else [seen]
+    parts = [half, ~half] if folds.lag == 0 else [np.ones(inner, bool)]
     bases = [[engine.khatri_rao(one) for one in fold] for fold in models]
+    # Entries that are missing are 0: they add nothing to Z^T x, and are left out of the normal matrices.
     columns = [
         np.stack([np.where(part[:, None], np.hstack(fold), 0).astype(rows.dtype) for part in parts]) for fold in bases
     ]
-    owner = np.repeat(np.arange(folds.count), np.diff(edges))
-    work = Targets(rows, columns, half, owner)
+    work = Targets(rows, columns, half, folds.owners(rows.shape[0]))
     found = list(mapper(work, range(len(rows.chunks))))
     targets, squares = (np.concatenate([pair[k] for pair in found], axis=1) for k in (0, 1))
+    seen = [_seen(rows, group) for group in _groups(rows, folds)]
     error = np.zeros((folds.count, len(models[0])))
-    for fold, (low, high) in enumerate(itertools.pairwise(edges)):
-        total = max(float(squares[:, low:high].sum()), np.finfo(float).tiny)
+    for fold in range(folds.count):
+        blocks = folds.blocks(rows.shape[0], fold)
+        total = max(float(sum(squares[:, block].sum() for block in blocks)), np.finfo(float).tiny)
         first = 0
         for position, basis in enumerate(bases[fold]):
-            grams = [basis[part].T @ basis[part] for part in parts]
-            own = targets[:, low:high, first : first + basis.shape[1]]
-            error[fold, position] = (total + _residual(own, grams, folds.lag)) / total
-            first += basis.shape[1]
+            last = first + basis.shape[1]
+            left = 0.0
+            for block, observed in zip(blocks, seen, strict=True):
+                grams = [basis[part & observed].T @ basis[part & observed] for part in parts]
+                left += _residual(targets[:, block, first:last], grams, folds.lag)
+            error[fold, position] = (total + left) / total
+            first = last
     return error
 
 
-def _residual(targets: Array, grams: list[Array], lag: int) -> float:
+def _seen(rows: engine.Rows, group: int) -> NDArray[np.bool_]:
+    """Return which inner entries the rows of a group observe."""
+    if rows.missing is None:
+        return np.ones(int(np.prod(rows.shape[1:])), bool)
+    return np.asarray(rows.missing.observed[group][..., rows.missing.member].ravel() > 0)
+
+
+def _residual(targets: Array, grams: Sequence[Array], lag: int) -> float:
     """Return the squared error of predicted rows less their squared norm, given Z^T x ``(half, row, R)``."""
     total = 0.0
     for asked in range(len(targets)):

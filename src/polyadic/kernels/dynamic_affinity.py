@@ -30,6 +30,7 @@ class AffinityRows:
     ``parts`` are the compared signals (animal, time, neuron); ``width`` is the frames of a bin, ``deviation`` that of
     the Gaussian over bins; ``per_animal`` makes animals blocks of rows instead of an inner mode; ``share`` takes from
     every animal at every moment the mean over its pairs, so that what the whole population does is no component.
+    ``offset`` is the frame of the recording that the signals begin with.
     """
 
     parts: tuple[Array, ...]
@@ -39,6 +40,12 @@ class AffinityRows:
     per_animal: bool
     missing: engine.Missing | None
     share: Array | None = None
+    offset: int = 0
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """The frame of the recording in the middle of every bin."""
+        return self.offset + np.arange(self.bins) * self.width + (self.width - 1) // 2
 
     @property
     def bins(self) -> int:
@@ -93,15 +100,20 @@ class AffinityRows:
         margin, inner = self._margin, int(np.prod(self.shape[1:]))
         step = max(8, _PIECE // max(inner, 1) - 2 * margin)
         held = np.empty((min(step + 2 * margin, self.bins), inner), np.float32)
-        begin, end = max(0, first - margin), max(0, first - margin)  # the bins that are held
+        begin = end = self._reach(first, min(first + step, last))[0]  # the bins that are held
         for start in range(first, last, step):
             stop = min(start + step, last)
-            low, high = max(0, start - margin), min(self.bins, stop + margin)
+            low, high = self._reach(start, stop)
             held[: end - low] = held[low - begin : end - begin]
             self._make(owner, end, held[end - low : high - low])
             begin, end = low, high
-            smoother = smoothing_matrix(np.arange(start, stop), np.arange(low, high), self.deviation)
+            smoother = smoothing_matrix(np.arange(start, stop), np.arange(low, high), self.deviation, self.bins)
             yield slice(start + shift, stop + shift), self._without_background(smoother @ held[: high - low], owner)
+
+    def _reach(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the bins that smoothed bins are made of: at the ends of a recording as many as elsewhere."""
+        low, high = start - self._margin, stop + self._margin
+        return max(0, min(low, self.bins - 2 * self._margin)), min(self.bins, max(high, 2 * self._margin))
 
     def _without_background(self, values: Array, owner: int) -> Array:
         """Take from every row and animal the mean over its pairs, in place; what is below is 0, missing pairs too."""
@@ -136,17 +148,45 @@ class AffinityRows:
         return self.stored() if int(np.prod(self.shape)) <= _STORED else self
 
 
-def smoothing_matrix(targets: NDArray[np.int64], sources: NDArray[np.int64], deviation: float) -> Array:
+def smoothing_matrix(targets: NDArray[np.int64], sources: NDArray[np.int64], deviation: float, bins: int) -> Array:
     """Return weights of a Gaussian over bins, cut at three deviations; every row sums to one.
+
+    At the ends of a recording of ``bins`` the Gaussian is wider, so that the sum of squared weights, and with it the
+    noise of a row, is the same in all rows: affinities are not negative, and noisier rows would seem to be more active.
 
     Examples
     --------
-    >>> smoothing_matrix(np.arange(1), np.arange(2), 0.0)
+    >>> smoothing_matrix(np.arange(1), np.arange(2), 0.0, 9)
     array([[1., 0.]], dtype=float32)
+    >>> whole, end = (smoothing_matrix(np.array([at]), np.arange(50), 2.0, 50) for at in (25, 0))
+    >>> bool(abs(np.sum(whole**2) - np.sum(end**2)) < 1e-6)
+    True
     """
-    distance = targets[:, None] - sources[None, :]
-    weights = np.exp(-0.5 * (distance / max(deviation, 1e-6)) ** 2) * (np.abs(distance) <= np.ceil(3 * deviation))
+    margin = int(np.ceil(3 * deviation))
+    distance = np.abs(targets[:, None] - sources[None, :])
+    edge = np.minimum(targets, bins - 1 - targets)
+    near = edge < margin
+    width = np.full(targets.size, max(deviation, 1e-6))
+    if near.any():
+        width[near] = _widths(deviation, bins)[edge[near]]
+    weights = np.exp(-0.5 * (distance / width[:, None]) ** 2)
+    weights *= np.where(near[:, None], distance + edge[:, None] < 2 * margin, distance <= margin)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _widths(deviation: float, bins: int) -> Array:
+    """Return the deviations at which Gaussians at the first bins have the squared weights of whole ones: (margin,)."""
+    margin = int(np.ceil(3 * deviation))
+    whole = np.exp(-0.5 * (np.arange(-margin, margin + 1) / deviation) ** 2)
+    wanted = np.sum(whole**2) / whole.sum() ** 2
+    distance = np.arange(margin)[:, None] - np.arange(min(bins, 2 * margin))[None, :]
+    low, high = np.full(margin, deviation), np.full(margin, 4 * deviation)
+    for _ in range(50):
+        middle = (low + high) / 2
+        weights = np.exp(-0.5 * (distance / middle[:, None]) ** 2)
+        noisy = np.sum(weights**2, axis=1) > wanted * weights.sum(axis=1) ** 2
+        low, high = np.where(noisy, middle, low), np.where(noisy, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def affinity_rows(
@@ -165,7 +205,7 @@ def affinity_rows(
     first, second = np.triu_indices(traces.shape[1], 1)
     seen = observed[:, first] & observed[:, second]
     missing = None
-    bins = traces.shape[2] // width
+    bins = parts[0].shape[1] // width
     if not seen.all():
         group = np.repeat(np.arange(len(seen)), bins) if per_animal else np.zeros(1, np.int64)
         missing = engine.Missing.of(group.astype(np.int64), seen if per_animal else seen[None])
@@ -173,7 +213,8 @@ def affinity_rows(
             raise ValueError("kernel 'gaussian' has no zero for missing neurons; choose another or drop them")
     deviation = smoothing * sampling_rate / width
     share = 1 / np.maximum(seen.sum(axis=1), 1) if background else None
-    return AffinityRows(tuple(parts), chosen.operation, width, deviation, per_animal, missing, share)
+    offset = (traces.shape[2] - parts[0].shape[1]) // 2
+    return AffinityRows(tuple(parts), chosen.operation, width, deviation, per_animal, missing, share, offset)
 
 
 def fill_gaps(traces: Array) -> tuple[Array, NDArray[np.bool_]]:
@@ -256,6 +297,5 @@ def _model(rows: AffinityRows, one: engine.Fit) -> CP:
         factors = [*factors, one.inner[-1]]
     weights, unit = canonical(np.ones(rank), factors)
     error = np.sqrt(np.maximum(one.errors, 0) / one.norm) if one.norm > 0 else np.zeros(1)
-    frames = np.arange(rows.bins) * rows.width + (rows.width - 1) // 2
     neurons = unit.pop() if isinstance(one.form, Cliques) else None
-    return CP(weights, tuple(unit), error, one.converged, one.passes, frames, neurons=neurons)
+    return CP(weights, tuple(unit), error, one.converged, one.passes, rows.frames, neurons=neurons)

@@ -90,25 +90,35 @@ def joint_shift_test(
     True
     """
     x, at = np.asarray(courses, float), [np.asarray(e, int).ravel() for e in events]
-    frames = x.shape[1]
-    every = np.concatenate(at) if at else np.zeros(0, int)
+    count = _check(at, x.shape[1], window)
+    rng, total = np.random.default_rng(seed), np.zeros(draws + 1)
+    for course, starts, scale in zip(x, at, x.std(axis=1), strict=True):
+        if starts.size and scale > 0:
+            total += _shifted_sums((course - course.mean()) / scale, starts, window, draws, rng)
+    effect = total / count
+    p = (1 + np.sum(np.abs(effect[1:]) >= abs(effect[0]) - 1e-12)) / (draws + 1)
+    return float(effect[0]), float(p)
+
+
+def _check(events: Sequence[NDArray[np.integer]], frames: int, window: int) -> int:
+    """Return the number of events, or raise `ValueError` where they or the window lie outside the courses."""
+    every = np.concatenate(events) if events else np.zeros(0, int)
     if every.size == 0 or every.min() < 0 or every.max() >= frames:
         raise ValueError(f"events must be frames in [0, {frames}), found {every.tolist()[:5]}")
     if not 1 <= window < frames:
         raise ValueError(f"window must lie in [1, {frames}), found {window}")
-    rng, total = np.random.default_rng(seed), np.zeros(draws + 1)
-    deviation = x.std(axis=1)
-    for course, starts, scale in zip(x, at, deviation, strict=True):
-        if starts.size == 0 or scale == 0:
-            continue
-        standard = (course - course.mean()) / scale
-        sums = np.concatenate([[0.0], np.cumsum(np.concatenate([standard, standard[:window]]))])
-        means = (sums[window:][:frames] - sums[:frames]) / window
-        shifts = np.append(0, rng.integers(1, frames, draws))
-        total += means[(starts[None, :] + shifts[:, None]) % frames].sum(axis=1)
-    effect = total / every.size
-    p = (1 + np.sum(np.abs(effect[1:]) >= abs(effect[0]) - 1e-12)) / (draws + 1)
-    return float(effect[0]), float(p)
+    return int(every.size)
+
+
+def _shifted_sums(
+    standard: NDArray[np.float64], starts: NDArray[np.integer], window: int, draws: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the sums of the means behind events, as they are and after each of so many random shifts."""
+    frames = standard.size
+    sums = np.concatenate([[0.0], np.cumsum(np.concatenate([standard, standard[:window]]))])
+    means = (sums[window:][:frames] - sums[:frames]) / window
+    shifts = np.append(0, rng.integers(1, frames, draws))
+    return np.asarray(means[(starts[None, :] + shifts[:, None]) % frames].sum(axis=1))
 
 
 def joint_correlation(courses: ArrayLike, others: ArrayLike, draws: int = 999, seed: int = 0) -> tuple[float, float]:

@@ -92,47 +92,34 @@ def nonnegative_cp(
     starts: int = 1,
     seed: int = 0,
 ) -> CP:
-    r"""Return a non-negative CP decomposition of a dense tensor.
+    r"""Return a non-negative CP decomposition of a dense tensor, canonical: unit-norm columns, weights descending.
 
     Minimises :math:`\sum_{\text{observed}} (X - \sum_r w_r\, a_r \circ b_r \circ \dots)^2` over non-negative factors by
-    hierarchical alternating least squares with extrapolation and restart: the error never rises. Each iteration passes
-    over the tensor once.
+    hierarchical alternating least squares with extrapolation and restart, in one pass over the tensor an iteration.
 
     Parameters
     ----------
-    tensor
-        Order at least 2; any real dtype. Entries that are not observed may hold anything.
-    rank
-        Number of components.
+    tensor, rank
+        Order at least 2; any real dtype. Entries that are not observed may hold anything. Number of components.
     mask
         True where the tensor is observed, of a shape that broadcasts to the tensor's; None: NaN entries are missing.
-        Missing fibres (a mask that does not depend on the longest mode) cost nothing extra.
     start
         One non-negative ``(n, rank)`` array a mode; None: drawn at random.
-    tolerance
-        Ends when the relative error falls by less than this share of it per iteration, twice in a row.
-    max_iterations
-        Most passes over the tensor.
-    starts
+    tolerance, max_iterations
+        Ends when the relative error falls by less than this share of it per iteration, twice in a row; most passes.
+    starts, seed
         Number of starts, of which the best is returned; they share every pass. With ``start``, the others are random.
-    seed
-        Of the random starts.
-
-    Returns
-    -------
-    CP
-        Canonical: unit-norm columns, weights descending.
 
     Raises
     ------
     ValueError
-        For a tensor of order below 2 or with observed entries that are not finite, a rank below 1, and masks or starts
-        of another shape.
+        For order below 2, entries that are not finite, a rank below 1, and masks or starts of another shape.
 
     Notes
     -----
     ``4 n R`` flops a pass for ``n`` entries; the tensor is kept once more in single precision, and in double
-    precision only when the residual is so small that it matters. General masks cost ``4 n R^2`` more a pass.
+    precision only when the residual is so small that it matters. Masks cost ``4 n R^2`` more a pass, but missing fibres
+    (the same along the longest mode) nothing.
     A. Cichocki and A.-H. Phan, IEICE Trans. E92-A (2009) 708; A. Ang and N. Gillis, Neural Computation 31 (2019) 417.
 
     Examples
@@ -144,25 +131,20 @@ def nonnegative_cp(
     """
     values = np.asarray(tensor)
     check(values, rank, start)
-    observed = observation_mask(values, mask)
     longest = int(np.argmax(values.shape))
     order = [longest, *(q for q in range(values.ndim) if q != longest)]
-    missing = None if observed is None else _missing(observed.transpose(order))
-    double = _rows(values, observed, order, missing, np.float64)
-    inner = [
-        starting_factors(values.shape, order[1:], rank, start if n == 0 else None, [seed, n]) for n in range(starts)
-    ]
-    best, norm, history, passes = _solve(double, inner, tolerance, max_iterations)
+    double = _rows(values, observation_mask(values, mask), order)
+    given = [start, *([None] * (starts - 1))]
+    inner = [starting_factors(values.shape, order[1:], rank, one, [seed, n]) for n, one in enumerate(given)]
+    best, error, passes = _solve(double, inner, tolerance, max_iterations)
     weights, unit = canonical(np.ones(rank), [best.first, *best.inner])
-    factors = tuple(unit[order.index(q)] for q in range(values.ndim))
-    error = np.sqrt(np.maximum(history, 0) / norm) if norm > 0 else np.zeros(1)
-    return CP(weights, factors, error, best.converged, passes)
+    return CP(weights, tuple(unit[order.index(q)] for q in range(values.ndim)), error, best.converged, passes)
 
 
 def _solve(
     double: DenseRows, inner: list[list[Array]], tolerance: float, max_iterations: int
-) -> tuple[engine.Fit, float, list[float], int]:
-    """Fit in single precision, and go on in double precision where the residual is small."""
+) -> tuple[engine.Fit, Array, int]:
+    """Fit in single precision, and go on in double precision where the residual is small; return errors and passes."""
     single = dataclasses.replace(double, matrix=double.matrix.astype(np.float32, order="C"))
     fits = [engine.begin(single, factors) for factors in inner]
     engine.fit(single, fits, tolerance=tolerance, max_iterations=max_iterations, watch=_resolve)
@@ -175,7 +157,7 @@ def _solve(
         engine.fit(double, [best], tolerance=tolerance, max_iterations=left)
         passes, norm = passes + best.passes, best.norm
         history = [value for value in history if value > best.errors[0]] + best.errors
-    return best, norm, history, passes
+    return best, np.sqrt(np.maximum(history, 0) / norm) if norm > 0 else np.zeros(1), passes
 
 
 def _resolve(_: int, fits: Sequence[engine.Fit]) -> None:
@@ -226,16 +208,10 @@ def _missing(observed: NDArray[np.bool_]) -> engine.Missing:
     return engine.Missing.of(np.arange(len(observed), dtype=np.int64), observed)
 
 
-def _rows(
-    values: NDArray[np.generic],
-    observed: NDArray[np.bool_] | None,
-    order: list[int],
-    missing: engine.Missing | None,
-    dtype: type[np.float64],
-) -> DenseRows:
-    filled = values if observed is None else np.where(observed, values, 0)
-    moved = filled.transpose(order)
-    return DenseRows(moved.astype(dtype, copy=False).reshape(len(moved), -1), moved.shape, missing)
+def _rows(values: NDArray[np.generic], observed: NDArray[np.bool_] | None, order: list[int]) -> DenseRows:
+    missing = None if observed is None else _missing(observed.transpose(order))
+    moved = (values if observed is None else np.where(observed, values, 0)).transpose(order)
+    return DenseRows(moved.astype(np.float64, copy=False).reshape(len(moved), -1), moved.shape, missing)
 
 
 def starting_factors(

@@ -140,6 +140,14 @@ _TESTS = {
 }
 
 
+_OF_TRIALS = {
+    "effect": "mean over trials with the event less that over those without, in standard deviations within animals",
+    "p_event": "p-value of the effect, whole trials permuted within animals",
+    "correlation": "correlation of the component with the mean of the behaviour in the trial, within animals",
+    "p_behaviour": "p-value of the correlation, whole trials permuted within animals",
+}
+
+
 def with_meaning(ds: xr.Dataset, found: Meaning, tests: Mapping[str, ArrayLike]) -> xr.Dataset:
     """Return communities with the activity of their components, and the tests of events by variable name.
 
@@ -163,10 +171,30 @@ def with_meaning(ds: xr.Dataset, found: Meaning, tests: Mapping[str, ArrayLike])
         ds[f"interval_{name}"] = ("interval", np.asarray(values, np.int32), label)
     for name, values in zip(("start", "stop"), columns[2:], strict=True):
         ds[f"interval_{name}"] = ("interval", np.asarray(values, float), {"units": "s", "long_name": f"{name}"})
+    return with_tests(ds, tests, found.events, found.behaviours)
+
+
+def with_tests(
+    ds: xr.Dataset,
+    tests: Mapping[str, ArrayLike],
+    events: Sequence[str],
+    behaviours: Sequence[str],
+    trials: bool = False,
+) -> xr.Dataset:
+    """Return communities with the tests of events and behaviours by variable name: over time, or over trials.
+
+    Examples
+    --------
+    >>> ds = with_tests(example(), {"effect": [[1.0], [0.0]]}, ["light"], [], trials=True)
+    >>> ds["effect"].sel(event="light").to_numpy()
+    array([1., 0.])
+    """
+    ds = ds.copy()
     for name, values in tests.items():
         dimension, text = _TESTS[name]
+        text = _OF_TRIALS.get(name, text) if trials else text
         ds[name] = (("component", dimension), np.asarray(values, float), {"units": "1", "long_name": text})
-    names = {"event": found.events, "behaviour": found.behaviours}
+    names = {"event": events, "behaviour": behaviours}
     return ds.assign_coords(
         {d: (d, np.asarray(list(n), str), {"long_name": d}) for d, n in names.items() if len(n) and d in ds.dims}
     )

@@ -15,6 +15,8 @@ from polyadic.core.schema import Schema, Var
 SIGNAL_TYPES = ("raw", "dF/F", "z-score", "spikes", "BOLD")
 """Accepted values of the attribute ``signal_type``."""
 
+_WORDS = {"spikes": "deconvolved activity", "BOLD": "BOLD signal", "z-score": "standardised fluorescence"}
+
 CLOCKS = ("shared", "per_animal")
 """Accepted values of the attribute ``clock``: whether equal times of two animals mean the same moment of a stimulus."""
 
@@ -183,18 +185,15 @@ def dataset(
         One of `SIGNAL_TYPES`.
     clock
         One of `CLOCKS`.
-    events
-        Stimuli and behaviours.
-    behaviour
-        Per name the values (animal, time) and their attributes.
+    events, behaviour
+        Stimuli and behaviours as a table; per name the values (animal, time) and their attributes.
     units
         Units of the traces.
     """
     values = np.asarray(fluorescence, np.float32)
     seconds = np.arange(values.shape[-1]) / sampling_rate if time is None else np.asarray(time, np.float64)
     seen = np.isfinite(values).any(axis=-1) if observed is None else np.asarray(observed, bool)
-    name = {"spikes": "deconvolved activity", "BOLD": "BOLD signal", "z-score": "standardised fluorescence"}
-    what = name.get(signal_type, f"fluorescence, {signal_type}")
+    what = _WORDS.get(signal_type, f"fluorescence, {signal_type}")
     ds = xr.Dataset(
         {
             "fluorescence": (("animal", "neuron", "time"), values, {"units": units, "long_name": what}),
@@ -208,11 +207,11 @@ def dataset(
         },
     )
     ds.attrs |= {"signal_type": signal_type, "clock": clock}
-    if events is not None:
-        ds = ds.assign(event_variables(events))
-    for key, (series, attributes) in (behaviour or {}).items():
-        ds[f"{BEHAVIOUR}{key}"] = (("animal", "time"), np.asarray(series, np.float32), dict(attributes))
-    return ds
+    series = {
+        f"{BEHAVIOUR}{key}": (("animal", "time"), np.asarray(one, np.float32), dict(attributes))
+        for key, (one, attributes) in (behaviour or {}).items()
+    }
+    return ds.assign({**(event_variables(events) if events is not None else {}), **series})
 
 
 def event_variables(events: Events) -> dict[str, tuple[str, NDArray[Any], dict[str, Any]]]:

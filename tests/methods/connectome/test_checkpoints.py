@@ -1,15 +1,23 @@
 """A decomposition that was killed ends as one that was not; workers change nothing; foreign checkpoints are refused."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from polyadic.core import checkpoints, parallel
+from polyadic.core import checkpoints, io, parallel
 from polyadic.core.errors import InputError
 from polyadic.kernels import dynamic_affinity
 from polyadic.kinds import traces as kind
 from polyadic.methods.connectome import checkpoint
 from polyadic.methods.connectome.decompose import DecomposeConfig, decompose
+from polyadic.sources.simulated_traces import SimulatedTracesConfig, simulated_traces
 
 SETTINGS = {"rank": 2, "starts": 3, "tolerance": 1e-7}
 
@@ -52,6 +60,40 @@ def test_a_killed_decomposition_ends_with_bitwise_the_same_factors(tmp_path, mon
     assert f"after pass {passes}" in log
     assert "progress connectome.decompose 200/200" in log
     xr.testing.assert_identical(resumed, undisturbed)
+
+
+STORING = """
+from polyadic.methods.connectome import checkpoint
+from polyadic.methods.connectome.decompose import decompose
+checkpoint.INTERVAL = 0.0
+decompose.cli()
+"""
+
+
+def test_a_process_killed_by_the_system_is_gone_on_with_to_the_same_file(tmp_path, monkeypatch, capsys):
+    """Killed (SIGKILL) as soon as a checkpoint is there; the same command then ends with the bytes of another run."""
+    data, checkpointed = tmp_path / "traces.nc", tmp_path / "checkpoints"
+    io.write(simulated_traces(SimulatedTracesConfig(neurons=16, animals=2, duration=60.0, communities=2)), data)
+    settings = {**SETTINGS, "tolerance": 0.0, "max_iterations": 5000}
+    arguments = ["--traces", str(data), "--config", json.dumps(settings), "--out", str(tmp_path / "killed.nc")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STORING, *arguments],
+        env={**os.environ, checkpoints.VARIABLE: str(checkpointed)},
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not list(checkpointed.rglob("last.npz")):
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed.nc").exists()
+    undisturbed = decompose(DecomposeConfig(**settings), traces=io.read(data))
+    monkeypatch.setenv(checkpoints.VARIABLE, str(checkpointed))
+    resumed = decompose(DecomposeConfig(**settings), traces=io.read(data))
+    assert "goes on from" in capsys.readouterr().err
+    xr.testing.assert_identical(resumed, undisturbed)
+    for name, values in resumed.variables.items():
+        if values.dtype.kind == "f":
+            assert values.to_numpy().tobytes() == undisturbed[name].to_numpy().tobytes()
 
 
 def test_more_passes_go_on_from_the_checkpoint_of_fewer(tmp_path, monkeypatch, capsys):

@@ -51,71 +51,55 @@ def dynamic_affinity_cp(
     tolerance: float = 1e-4,
     max_iterations: int = 200,
 ) -> CP:
-    r"""Return the non-negative CP model of the affinities of all pairs of neurons over time.
+    r"""Return the non-negative CP model of the affinities of all pairs of neurons over time, the best of its starts.
 
     :math:`X_{twp} \approx \sum_r w_r f_t[t,r] f_w[w,r] f_p[p,r]`, where X is the affinity of the pair p of animal w,
     averaged over a Gaussian window at t. Tensors above 512 MiB are never stored.
 
     Parameters
     ----------
-    traces
-        ``(animal, neuron, time)``, any unit; a neuron that an animal lacks is NaN there. Gaps of up to 5 % of a trace
-        are interpolated; with longer ones the neuron counts as missing.
-    rank
-        Number of components.
-    sampling_rate
-        Hz.
-    kernel
-        A name of `polyadic.kernels.affinity.KERNELS`: ``"rises"`` for spiking indicators, ``"changes"`` for graded
-        signals.
-    smoothing
-        Standard deviation of the window in s; ``"auto"``: 1.5 s, at least three frames.
+    traces, sampling_rate
+        ``(animal, neuron, time)``, any unit, and Hz; a neuron that an animal lacks is NaN there. Gaps of up to 5 % of a
+        trace are interpolated; with longer ones the neuron counts as missing.
+    rank, kernel
+        Number of components; ``"rises"`` for spiking indicators, ``"changes"`` for graded signals, or another name of
+        `polyadic.kernels.affinity.KERNELS`.
+    smoothing, background
+        Standard deviation of the window in s, ``"auto"``: 1.5 s, at least three frames; whether the mean over the pairs
+        of an animal is taken from every moment, less than nothing made 0.
     alignment
-        ``"shared"``: one time course for all animals, which needs a common clock; ``"per_animal"``: one each, then the
-        time factor is ``(animal, time, rank)``.
-    background
-        Whether the mean over the pairs of an animal is taken from every moment, less than nothing made 0: bursts of the
-        whole population then are no component.
-    starts, seed
-        Random starts, which share every pass; the best is returned with its stability over them.
-    tolerance, max_iterations
+        ``"shared"``: one time course for all animals, which needs a common clock; ``"per_animal"``: one each.
+    starts, seed, tolerance, max_iterations
         As in `nonnegative_cp`.
 
     Returns
     -------
     CP
-        Factors (time, animal, pair), pairs as ``numpy.triu_indices(n, 1)``; ``frames`` is the input frame of each row
-        of the time factor. Pairs that no animal has are 0.
+        Factors (time or (animal, time), animal, pair), pairs as ``numpy.triu_indices(n, 1)``; ``frames`` of the rows.
 
     Raises
     ------
     ValueError
-        For traces that are no ``(animal, neuron, time)`` array of two neurons and enough frames, an unknown kernel,
-        or a rank, rate or smoothing that is not positive.
+        For traces of another shape or too short, an unknown kernel, or a number that is not positive.
 
     Notes
     -----
-    Cost of a pass: about 0.4 ns a pair, animal and frame, and ``4 R`` flops a pair, animal and window step.
+    A pass costs about 0.4 ns a pair, animal and frame, and ``4 R`` flops a pair, animal and window step.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> cp = dynamic_affinity_cp(rng.random((2, 5, 200)), rank=2, sampling_rate=10.0, starts=2)
     >>> [factor.shape for factor in cp.factors], cp.frames[:3]
-    ([(40, 2), (2, 2), (10, 2)], array([ 2,  7, 12]))
+    ([(39, 2), (2, 2), (10, 2)], array([ 4,  9, 14]))
     """
     with one_thread_each():
         rows = prepared(
             traces, sampling_rate, kernel=kernel, smoothing=smoothing, alignment=alignment, background=background
         )
         _check(rank=rank)
-        models = decompose(
-            rows,
-            starting_points(rows, rank, starts, seed),
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-            mapper=ordered_map,
-        )
+        fits = starting_points(rows, rank, starts, seed)
+        models = decompose(rows, fits, tolerance=tolerance, max_iterations=max_iterations, mapper=ordered_map)
     return CP(*models[0])
 
 
@@ -133,7 +117,7 @@ def prepared(
     Examples
     --------
     >>> prepared(np.random.default_rng(0).random((2, 5, 200)), 10.0, kernel="rises").shape
-    (40, 2, 10)
+    (39, 2, 10)
     """
     values = np.asarray(traces, float)
     _check(sampling_rate=sampling_rate)

@@ -153,16 +153,16 @@ def check_animals(factors: xr.Dataset, traces: xr.Dataset) -> None:
 
 def with_meaning(out: xr.Dataset, cfg: CommunitiesConfig, factors: xr.Dataset, traces: xr.Dataset) -> xr.Dataset:
     """Return the communities with when and in which animals their components are high, and the tests of events."""
-    from polyadic.methods.connectome import meaning
+    from polyadic.methods.connectome import meaning, trial_tests
 
+    names = [name.removeprefix(traces_kind.BEHAVIOUR) for name in traces_kind.behaviours(traces)]
     if "trial" in factors.dims:
-        progress.log("components of trials have no course over the recording: their events are not tested")
-        return out.assign_coords(component=factors["component"])
+        labels, tests = trial_tests.tests_of(factors, traces, cfg.draws, cfg.seed)
+        return kind.with_tests(out.assign_coords(component=factors["component"]), tests, labels, names, trials=True)
     time = factors["time"].to_numpy().astype(float)
     loads, mask = meaning.high(factors)
     labels, on = meaning.event_masks(traces, time)
     tests = meaning.event_tests_of(factors, traces, cfg.window, cfg.draws, cfg.seed)
-    names = [name.removeprefix(traces_kind.BEHAVIOUR) for name in traces_kind.behaviours(traces)]
     coords = {name: factors[name] for name in ("component", "time", "animal")}
     out = out.assign_coords(coords)
     found = kind.Meaning(meaning.activity(factors), loads, mask, meaning.intervals(mask, time), labels, on, names)

@@ -70,6 +70,8 @@ def decompose(cfg: DecomposeConfig, traces: xr.Dataset) -> xr.Dataset:
         label = {"units": "1", "long_name": "weight of the neuron in the component's clique"}
         out["clique"] = (("neuron", "component"), model.neurons, label)
     out.attrs |= {"model": cfg.model, "kernel": kernel, "alignment": alignment, "background": int(cfg.background)}
+    if cfg.smoothing:
+        out.attrs["smoothing"] = float(cfg.smoothing)
     return out
 
 

@@ -52,22 +52,25 @@ def rank(cfg: RankConfig, traces: xr.Dataset) -> xr.Dataset:
     from polyadic.kernels.cp_rank import Folds, rank_curve
     from polyadic.methods.connectome.api import prepared
 
-    if aligned("auto", traces) == "per_animal":
-        progress.warn("no shared clock: the curve is that of the first animal")
-        traces = traces.isel(animal=[0])
+    alignment = aligned("auto", traces)
     traces = drawn(traces, cfg.neurons, cfg.seed)
     rate = float(traces["sampling_rate"])
     seconds = cfg.smoothing or max(1.5, 3 / rate)
     kernel = chosen_kernel(cfg.kernel, traces)
     rows = prepared(
-        traces["fluorescence"].to_numpy(), rate, kernel=kernel, smoothing=seconds, background=cfg.background
+        traces["fluorescence"].to_numpy(),
+        rate,
+        kernel=kernel,
+        smoothing=seconds,
+        alignment=alignment,
+        background=cfg.background,
     )
     bins = rate / rows.width
     lag = int(np.ceil((cfg.lag or 4 * seconds) * bins)) if cfg.predict == "persistence" else 0
     found = rank_curve(
         rows.kept(),
         cfg.ranks,
-        Folds(cfg.folds, int(np.ceil(cfg.buffer * bins)), lag),
+        Folds(cfg.folds, int(np.ceil(cfg.buffer * bins)), lag, traces.sizes["animal"] if rows.per_animal else 1),
         starts=cfg.starts,
         seed=cfg.seed,
         mapper=ordered_map,

@@ -13,6 +13,8 @@ from polyadic.kernels.dynamic_affinity import AffinityRows, affinity_rows, decom
 
 Array = NDArray[np.floating]
 
+_TOGETHER = 4.0  # s of innovations that stay together: few bursts are torn by the ends of blocks
+
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
@@ -80,21 +82,48 @@ def statistics(model: Model, window: int, seen: Array | None = None) -> tuple[Ar
 
 
 def surrogates(recording: Recording, null: str, count: int, seed: int, block: float) -> Iterator[AffinityRows]:
-    """Yield the affinities of surrogates: ``blocks``, ``amplitude`` (of dynamics) or ``shifts`` (of synchrony)."""
-    filled, observed = fill_gaps(recording.traces)
+    """Yield the affinities of surrogates.
+
+    ``blocks``, ``innovations`` and ``amplitude`` have no dynamics, ``shifts`` no synchrony; see
+    `polyadic.kernels.trace_surrogates`.
+    """
     rows = recording.rows(recording.traces)
     for number in range(count):
         rng = np.random.default_rng([seed, number])
-        if null == "blocks":
-            order = trace_surrogates.permuted_blocks(filled.shape[-1], round(block * recording.sampling_rate), rng)
-            yield dataclasses.replace(rows, parts=tuple(part[:, order] for part in rows.parts))
-        elif null == "shifts":
-            apart = (trace_surrogates.shifted_apart(part.swapaxes(1, 2), rng).swapaxes(1, 2) for part in rows.parts)
-            yield dataclasses.replace(rows, parts=tuple(np.ascontiguousarray(part) for part in apart))
+        if null in ("amplitude", "innovations"):
+            yield recording.rows(remade(recording, null, rng))
         else:
-            made = np.stack([trace_surrogates.amplitude_adjusted(animal, rng) for animal in filled])
-            made[~observed] = np.nan
-            yield recording.rows(made)
+            moved = moved_apart if null == "shifts" else reordered
+            yield dataclasses.replace(rows, parts=moved(rows.parts, round(block * recording.sampling_rate), rng))
+
+
+def remade(recording: Recording, null: str, rng: np.random.Generator) -> Array:
+    """Return surrogate traces, missing where the data are."""
+    filled, observed = fill_gaps(recording.traces)
+    together = max(1, round(_TOGETHER * recording.sampling_rate))
+    made = np.full(filled.shape, np.nan)
+    for animal, seen in enumerate(observed):
+        signals = filled[animal, seen]
+        made[animal, seen] = (
+            trace_surrogates.redriven(signals, together, rng)
+            if null == "innovations"
+            else trace_surrogates.amplitude_adjusted(signals, rng)
+        )
+    return made
+
+
+def reordered(parts: tuple[Array, ...], block: int, rng: np.random.Generator) -> tuple[Array, ...]:
+    """Return signals (animal, time, neuron) with blocks of time in another order, the same for all."""
+    order = trace_surrogates.permuted_blocks(parts[0].shape[1], block, rng)
+    return tuple(part[:, order] for part in parts)
+
+
+def moved_apart(parts: tuple[Array, ...], _: int, rng: np.random.Generator) -> tuple[Array, ...]:
+    """Return signals (animal, time, neuron), each neuron of each animal at a random lag, in all parts the same."""
+    animals, frames, neurons = parts[0].shape
+    lags = rng.integers(frames, size=(animals, neurons))
+    apart = (trace_surrogates.shifted_apart(part.swapaxes(1, 2), lags) for part in parts)
+    return tuple(np.ascontiguousarray(part.swapaxes(1, 2)) for part in apart)
 
 
 def p_values(observed: Array, null: Array) -> Array:

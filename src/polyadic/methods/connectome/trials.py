@@ -77,8 +77,10 @@ def decomposed(found: Trials, rank: int, starts: int, seed: int, limits: tuple[f
     best = ranked(models, mode=0)[0]
     neurons = np.zeros((known.size, rank))
     neurons[known] = best.factors[0]
-    by_start = np.zeros((starts, *neurons.shape), np.float32)
-    by_start[:, known] = best.by_start
+    by_start = None
+    if best.by_start is not None:
+        by_start = np.zeros((starts, *neurons.shape), np.float32)
+        by_start[:, known] = best.by_start
     return best._replace(factors=(neurons, *best.factors[1:]), by_start=by_start)
 
 
