@@ -151,22 +151,42 @@ def _length(graph, values, label, effect, cells, spread, plain):  # type: ignore
 
 
 @njit(cache=True)
+def _groups(graph, label, mass, groups):  # type: ignore[no-untyped-def]
+    """Return the sizes, masses and internal edges of the groups."""
+    starts, ends, _ = graph
+    count, total, inner = np.zeros(groups), np.zeros(groups), np.zeros(groups)
+    for i in range(label.size):
+        count[label[i]] += 1.0
+        total[label[i]] += mass[i]
+        for p in range(starts[i], starts[i + 1]):
+            inner[label[i]] += 0.5 * (label[ends[p]] == label[i])
+    return count, total, inner
+
+
+@njit(cache=True)
+def _next(costs, group):  # type: ignore[no-untyped-def]
+    """Return the least further cost of another group, and which."""
+    other, best = group, np.inf
+    for g in range(costs.size):
+        if g != group and costs[g] < best:
+            other, best = g, costs[g]
+    return best - costs[group], other
+
+
+@njit(cache=True)
 def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: ignore[no-untyped-def]
     """Change ``label`` in place by one Gibbs sweep a temperature; return the effects, cells and spreads of the end.
 
-    Sweeps of temperature zero hold the labels.
+    The last value is, by node, what its next best group costs more, and which it is. Sweeps of temperature zero hold
+    the labels.
     """
     np.random.seed(seed)
     starts, ends, _ = graph
     y, cell = values
     n, edges, kinds = label.size, float(y.size), int(cell.max()) + 1
-    count, total, inner = np.zeros(groups), np.zeros(groups), np.zeros(groups)
     mass = np.ones(n) if plain else (starts[1:] - starts[:-1]).astype(np.float64)
-    for i in range(n):
-        count[label[i]] += 1.0
-        total[label[i]] += mass[i]
-        for p in range(starts[i], starts[i + 1]):
-            inner[label[i]] += 0.5 * (label[ends[p]] == label[i])
+    count, total, inner = _groups(graph, label, mass, groups)
+    second = np.zeros((n, 2))
     scale = y.var() + 1e-300
     cells = (np.zeros((2, kinds)), np.full((2, kinds), 2.0 / scale), np.full((2, kinds), -math.log(0.5 * scale)))
     spread, effect = np.full(2, 0.25 * scale), np.zeros((n, 2))
@@ -183,6 +203,7 @@ def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: i
             if temperature > 0.0:
                 _costs(plain, (count, total, inner), mass[node], edges, n, sums, spread, costs)
                 new = _draw(costs, temperature)
+                second[node, 0], second[node, 1] = _next(costs, new)
             label[node] = new
             count[new] += 1.0
             total[new] += mass[node]
@@ -192,7 +213,7 @@ def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: i
             rest = sums[:, 5].sum() - row[5]
             effect[node, 1] = _own_effect(max(sums[:, 4].sum() - row[4], 0.0), rest, spread[1], heat)
         _set_cells(graph, values, label, effect, cells, spread, scale)
-    return effect, cells, spread
+    return effect, cells, spread, second
 
 
 def anneal(
@@ -201,6 +222,7 @@ def anneal(
     start: NDArray[np.int64],
     temperatures: NDArray[np.float64],
     seed: int,
+    groups: int = 0,
 ) -> tuple[float, NDArray[np.int64]]:
     """Return a quick cost in nats, and labels (n,) after one Gibbs sweep a temperature from ``start``.
 
@@ -211,12 +233,29 @@ def anneal(
 
     Notes
     -----
-    ``O(E + n * groups)`` a sweep; there are at most 24 groups or twice those of the start.
+    ``O(E + n * groups)`` a sweep; where ``groups`` is 0 there are at most 24 groups or twice those of the start.
     """
     label = np.unique(start, return_inverse=True)[1].astype(np.int64)
-    groups = min(max(24, 2 * int(label.max()) + 2), max(label.size, int(label.max()) + 2))
+    groups = groups or min(max(24, 2 * int(label.max()) + 2), max(label.size, int(label.max()) + 2))
     rows = (graph.starts, graph.ends, graph.edge)
     plain = graph.density > 0.5
-    effect, cells, spread = _anneal(rows, values, label, temperatures, groups, plain, seed)
+    effect, cells, spread, _ = _anneal(rows, values, label, temperatures, groups, plain, seed)
     label = np.unique(label, return_inverse=True)[1].astype(np.int64)
     return float(_length(rows, values, label, effect, cells, spread, plain)), label
+
+
+def doubtful(
+    graph: Graph, values: tuple[NDArray[np.float64], NDArray[np.int64]], label: NDArray[np.int64], count: int
+) -> list[tuple[int, int]]:
+    """Return the nodes whose group is least certain, the least first, each with its next best group (of ``label``).
+
+    Notes
+    -----
+    ``O(E + n * groups)``; a group that would be new is one more than the greatest label.
+    """
+    heat, moved = np.append(np.zeros(6), 1e-12), label.copy()
+    rows, groups = (graph.starts, graph.ends, graph.edge), int(label.max()) + 2
+    second = _anneal(rows, values, moved, heat, groups, graph.density > 0.5, 0)[3]
+    second[moved != label] = np.stack([np.full(label.size, -1.0), moved.astype(float)], axis=1)[moved != label]
+    order = np.argsort(second[:, 0], kind="stable")[:count]
+    return [(int(node), int(second[node, 1])) for node in order if np.isfinite(second[node, 0])]

@@ -1,4 +1,4 @@
-"""Search of the constant-mixing model: annealing from several starts on every scale, then merges and splits."""
+"""Search of the constant-mixing model: groupings of blocks are annealed on every scale, then pieces, merges, splits."""
 
 from collections.abc import Iterator
 
@@ -6,73 +6,130 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import mixing_blocks
-from .mixing_sampler import anneal
+from .mixing_sampler import anneal, doubtful
 from .weight_scales import Scaled
 from .weighted_graph import Graph
 
 Labels = NDArray[np.int64]
 Ranked = tuple[float, Labels]
+Found = tuple[float, Labels, str]
+Values = tuple[NDArray[np.float64], Labels]
 
 _SETTLE = np.zeros(6)
-_WARM = np.concatenate([_SETTLE, np.geomspace(1.0, 0.05, 40)])
 _COOL = np.concatenate([_SETTLE, np.geomspace(0.5, 0.05, 20)])
-_HOT = np.concatenate([np.geomspace(3.0, 1.0, 100), np.geomspace(1.0, 0.05, 60)])
-_BLOCKS = (2, 3, 5, 8)
-_SCALES = 2
+_WARM = np.concatenate([_SETTLE, np.geomspace(1.0, 0.05, 50)])
+_HOT = np.geomspace(2.0, 0.05, 120)
+_EDGES_A_RUN = 60_000
+_RUNS = (4, 24)
+_MEASURED = 6
+_BEAM = 2
+_DOUBTFUL = 10
 _ROUNDS = 4
 
 
 def search_mixing(
     graph: Graph, scales: dict[str, Scaled], starts: list[Labels], seed: int
-) -> tuple[float, Labels, str]:
+) -> Found:
     """Return the cost in nats (without that of the degrees), the labels and the scale of the shortest description.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    scales
+        The weights on every scale, by name.
+    starts
+        Labels of block models: their blocks are the pieces of which communities are put together.
+    seed
+        Seed; equal seeds, equal results.
 
     Notes
     -----
-    Labels are ranked by the quick cost of the sampler; the best of the best two scales are refined and measured
-    exactly.
+    Labels are ranked by the quick cost of the sampler; on the best two scales they are refined and measured exactly.
+    There are 24 runs a scale, fewer for more than 2,500 edges, at least 4.
     """
-    rng = np.random.default_rng([seed, 11])
-    random = [rng.integers(0, blocks, graph.size) for blocks in _BLOCKS]
-    found = []
+    ranked = []
     for name, scale in scales.items():
-        values = (scale.values, scale.cell)
-        ended = [_merged(graph, values, start, seed) for start in starts]
-        ended += [anneal(graph, values, start, _HOT, seed + k) for k, start in enumerate(random)]
-        quick, label = min(ended, key=lambda e: e[0])
-        found.append((quick + scale.jacobian, name, label))
-    exact = []
-    for _, name, label in sorted(found, key=lambda f: f[0])[:_SCALES]:
-        better = _refined(graph, (scales[name].values, scales[name].cell), label, seed)
-        for candidate in (label, better):
-            exact.append((mixing_blocks.cost(graph, scales[name], candidate) + scales[name].jacobian, candidate, name))
-    return min(exact, key=lambda e: e[0])
+        runs = sorted(_runs(graph, (scale.values, scale.cell), starts, seed), key=_cost)
+        ranked += [(quick + scale.jacobian, name, label) for quick, label in _distinct(runs)[:_MEASURED]]
+    measured: list[Found] = []
+    for _, name, label in sorted(ranked, key=_cost)[: 2 * _MEASURED]:
+        measured.append((mixing_blocks.cost(graph, scales[name], label) + scales[name].jacobian, label, name))
+    leaders = sorted(measured, key=_cost)[:_BEAM]
+    best = min((_refined(graph, scales, leader, starts, seed) for leader in leaders), key=_cost)
+    best = min([best, *(_measured(graph, scales, best[1], name) for name in scales if name != best[2])], key=_cost)
+    return _polished(graph, scales, best)
 
 
-def _merged(graph: Graph, values: tuple[NDArray[np.float64], Labels], label: Labels, seed: int) -> Ranked:
-    """Return the best labels met while the blocks of ``label`` are merged one by one, each annealed a little."""
-    best = anneal(graph, values, label, _WARM, seed)
-    while label.max() > 0:
-        candidates = [anneal(graph, values, merged, _SETTLE, seed) for merged in _pairs_merged(label)]
-        label = min(candidates, key=lambda c: c[0])[1]
-        if label.max() < 8:
-            best = min(best, anneal(graph, values, label, _COOL, seed), key=lambda c: c[0])
+def _refined(graph: Graph, scales: dict[str, Scaled], best: Found, starts: list[Labels], seed: int) -> Found:
+    """Return what rounds of changes of labels come to, each taken where it is measured to be shorter."""
+    for trial in range(_ROUNDS):
+        tried = _changes(graph, scales[best[2]], best[1], starts, [seed, trial])
+        better = min((_measured(graph, scales, label, best[2]) for label in tried), key=_cost, default=best)
+        if better[0] > best[0] - 1e-6:
+            break
+        best = better
     return best
 
 
-def _refined(graph: Graph, values: tuple[NDArray[np.float64], Labels], label: Labels, seed: int) -> Labels:
-    """Return labels of no greater quick cost: rounds of one merge and one split, each annealed."""
-    best = anneal(graph, values, label, _COOL, seed)
-    rng = np.random.default_rng([seed, 13])
-    for trial in range(_ROUNDS):
+def _polished(graph: Graph, scales: dict[str, Scaled], best: Found) -> Found:
+    """Return the labels with single doubtful nodes moved where that is measured to be shorter."""
+    scale = scales[best[2]]
+    for _ in range(_ROUNDS if best[1].max() > 0 else 0):
         before = best[0]
-        merges = [anneal(graph, values, merged, _SETTLE, seed) for merged in _pairs_merged(best[1])]
-        moves = [min(merges, key=lambda c: c[0])[1]] if merges else []
-        for split in [*moves, *_splits(best[1], rng)]:
-            best = min(best, anneal(graph, values, split, _WARM, seed + trial), key=lambda c: c[0])
-        if best[0] > before - 1e-6 and trial:
+        for node, group in doubtful(graph, (scale.values, scale.cell), best[1], _DOUBTFUL):
+            label = best[1].copy()
+            label[node] = group
+            label = np.unique(label, return_inverse=True)[1].astype(np.int64)
+            if label.max() == best[1].max():
+                best = min(best, _measured(graph, scales, label, best[2]), key=_cost)
+        if best[0] > before - 1e-6:
             break
-    return best[1]
+    return best
+
+
+def _measured(graph: Graph, scales: dict[str, Scaled], label: Labels, name: str) -> Found:
+    return mixing_blocks.cost(graph, scales[name], label) + scales[name].jacobian, label, name
+
+
+def _distinct(runs: list[Ranked]) -> list[Ranked]:
+    """Return the runs without those that end at labels alike but for names."""
+    kept: dict[bytes, Ranked] = {}
+    for run in runs:
+        first = np.unique(run[1], return_index=True)[1]
+        kept.setdefault(first[run[1]].tobytes(), run)
+    return list(kept.values())
+
+
+def _cost(found: tuple) -> float:  # type: ignore[type-arg]
+    return float(found[0])
+
+
+def _runs(graph: Graph, values: Values, starts: list[Labels], seed: int) -> Iterator[Ranked]:
+    """Yield what random groupings of blocks, and of single nodes, are annealed to."""
+    runs = int(np.clip(_EDGES_A_RUN // graph.weight.size, *_RUNS))
+    single = np.arange(graph.size)
+    for start in starts:
+        yield anneal(graph, values, start, _WARM, seed)
+    for run in range(runs):
+        rng, groups = np.random.default_rng([seed, 11, run]), 2 + run % 4
+        alone = run % 4 == 3 or not starts
+        pieces = single if alone else starts[run % len(starts)]
+        label = rng.integers(0, groups, int(pieces.max()) + 1)[pieces]
+        yield anneal(graph, values, label, _HOT if alone else _WARM, seed + run, groups)
+
+
+def _changes(graph: Graph, scale: Scaled, label: Labels, starts: list[Labels], seed: list[int]) -> list[Labels]:
+    """Return annealed neighbours of labels: the best merge, the best two moves of a piece, random splits, as it is."""
+    values = (scale.values, scale.cell)
+    moves = [label]
+    for family, kept in ((_pairs_merged(label), 1), (_pieces_moved(label, starts), 2)):
+        settled = sorted((anneal(graph, values, moved, _SETTLE, 0) for moved in family), key=_cost)
+        moves += [changed for _, changed in settled[:kept]]
+    moves += _splits(label, np.random.default_rng([13, *seed]))
+    ended = [anneal(graph, values, moved, _WARM, seed[0] + k) for k, moved in enumerate(moves)]
+    ended += [anneal(graph, values, moved, _COOL, seed[0] + k) for k, moved in enumerate(moves[:4])]
+    return [found for _, found in _distinct(sorted(ended, key=_cost))][:_MEASURED]
 
 
 def _pairs_merged(label: Labels) -> Iterator[Labels]:
@@ -81,6 +138,16 @@ def _pairs_merged(label: Labels) -> Iterator[Labels]:
         for r in range(s):
             merged = np.where(label == s, r, label)
             yield np.where(merged > s, merged - 1, merged)
+
+
+def _pieces_moved(label: Labels, starts: list[Labels]) -> Iterator[Labels]:
+    """Yield labels with one block of a start moved into one group, where that changes more than two nodes."""
+    for start in starts:
+        for piece in range(min(int(start.max()) + 1, 16)):
+            for target in range(min(int(label.max()) + 1, 8)):
+                moved = np.where(start == piece, target, label)
+                if (moved != label).sum() > 2:
+                    yield moved
 
 
 def _splits(label: Labels, rng: np.random.Generator) -> Iterator[Labels]:
