@@ -62,11 +62,11 @@ def fit(pairs: NDArray[np.int64], y: NDArray[np.float64], size: int, cell: NDArr
     """
     count = np.bincount(cell, minlength=1)
     spread, variance = 0.25 * scale, np.full(count.size, 0.5 * scale)
-    best = None
+    best = Fit(math.inf, np.zeros(size), np.zeros(count.size), variance, spread)
     for _ in range(_STEPS):
         cost, solution, inverse = evidence(pairs, y, size, cell, (variance, spread, scale))
         named = 0.5 * float(np.log(np.maximum(count, 1)).sum() + math.log(size))
-        if best is None or cost + named < best.cost:
+        if cost + named < best.cost:
             best = Fit(cost + named, solution[:size], solution[size:], variance, spread)
         square = np.bincount(cell, _squares(pairs, y, cell, solution, inverse), count.size)
         variance = (square + _LENT * square.sum() / y.size) / (count + _LENT) + 1e-9 * scale
@@ -110,17 +110,17 @@ def _normal_equations(
     i, j = pairs
     cells = int(cell.max(initial=0)) + 1
     order = size + cells
-    design = np.concatenate([i * order + j, j * order + i, i * order + i, j * order + j])
+    design: NDArray[np.int64] = np.concatenate([i * order + j, j * order + i, i * order + i, j * order + j])
     mixed = np.concatenate([i * order + size + cell, j * order + size + cell])
     flat = np.bincount(design, np.tile(precision, 4), order * order)
     flat += np.bincount(mixed, np.tile(precision, 2), order * order)
-    normal = flat.reshape(order, order)
+    normal = np.asarray(flat.reshape(order, order), np.float64)
     normal[size:, :size] = normal[:size, size:].T
     own = np.arange(size, order)
     normal[own, own] = np.bincount(cell, precision, cells)
     weighted = precision * y
-    right = np.bincount(i, weighted, size) + np.bincount(j, weighted, size)
-    return normal, np.concatenate([right, np.bincount(cell, weighted, cells)])
+    right = [np.bincount(i, weighted, size) + np.bincount(j, weighted, size), np.bincount(cell, weighted, cells)]
+    return normal, np.asarray(np.concatenate(right), np.float64)
 
 
 def _squares(

@@ -181,7 +181,7 @@ def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: i
     the labels.
     """
     np.random.seed(seed)
-    starts, ends, _ = graph
+    starts, _, _ = graph
     y, cell = values
     n, edges, kinds = label.size, float(y.size), int(cell.max()) + 1
     mass = np.ones(n) if plain else (starts[1:] - starts[:-1]).astype(np.float64)

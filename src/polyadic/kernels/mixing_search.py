@@ -18,18 +18,20 @@ Values = tuple[NDArray[np.float64], Labels]
 _SETTLE = np.zeros(6)
 _COOL = np.concatenate([_SETTLE, np.geomspace(0.5, 0.05, 20)])
 _WARM = np.concatenate([_SETTLE, np.geomspace(1.0, 0.05, 50)])
-_HOT = np.geomspace(2.0, 0.05, 120)
-_EDGES_A_RUN = 60_000
-_RUNS = (4, 24)
+_HOT = np.geomspace(2.0, 0.05, 90)
+_EDGES_A_RUN = 80_000
+_RUNS = (8, 40)
+_SCALES = 2
 _MEASURED = 6
+_LARGE = 300
+"""Nodes from which exact lengths, of the third power of their number, are taken sparingly."""
+_HUBS = 5
 _BEAM = 2
 _DOUBTFUL = 10
 _ROUNDS = 4
 
 
-def search_mixing(
-    graph: Graph, scales: dict[str, Scaled], starts: list[Labels], seed: int
-) -> Found:
+def search_mixing(graph: Graph, scales: dict[str, Scaled], starts: list[Labels], seed: int) -> Found:
     """Return the cost in nats (without that of the degrees), the labels and the scale of the shortest description.
 
     Parameters
@@ -46,24 +48,30 @@ def search_mixing(
     Notes
     -----
     Labels are ranked by the quick cost of the sampler; on the best two scales they are refined and measured exactly.
-    There are 24 runs a scale, fewer for more than 2,500 edges, at least 4.
+    Above 300 nodes fewer are measured, and single nodes are not moved. There are 40 runs on each of these, 10 on the others; fewer for more than 2,000 edges, at least a fifth.
     """
+    runs = int(np.clip(_EDGES_A_RUN // graph.weight.size, *_RUNS))
+    first = {name: _runs(graph, scale, starts, seed, range(runs // 4)) for name, scale in scales.items()}
+    kept = sorted(scales, key=lambda name: min(map(_cost, first[name])) + scales[name].jacobian)[:_SCALES]
     ranked = []
-    for name, scale in scales.items():
-        runs = sorted(_runs(graph, (scale.values, scale.cell), starts, seed), key=_cost)
-        ranked += [(quick + scale.jacobian, name, label) for quick, label in _distinct(runs)[:_MEASURED]]
-    measured: list[Found] = []
-    for _, name, label in sorted(ranked, key=_cost)[: 2 * _MEASURED]:
-        measured.append((mixing_blocks.cost(graph, scales[name], label) + scales[name].jacobian, label, name))
-    leaders = sorted(measured, key=_cost)[:_BEAM]
+    for name in kept:
+        ended = first[name] + _runs(graph, scales[name], starts, seed, range(runs // 4, runs))
+        shortest = _distinct(sorted(ended, key=_cost))[: _measures(graph)]
+        ranked += [(quick + scales[name].jacobian, name, label) for quick, label in shortest]
+    measured = [_measured(graph, scales, label, name) for _, name, label in ranked]
+    leaders = sorted(measured, key=_cost)[: _BEAM if graph.size <= _LARGE else 1]
     best = min((_refined(graph, scales, leader, starts, seed) for leader in leaders), key=_cost)
     best = min([best, *(_measured(graph, scales, best[1], name) for name in scales if name != best[2])], key=_cost)
-    return _polished(graph, scales, best)
+    return _polished(graph, scales, best) if graph.size <= _LARGE else best
+
+
+def _measures(graph: Graph) -> int:
+    return _MEASURED if graph.size <= _LARGE else 1
 
 
 def _refined(graph: Graph, scales: dict[str, Scaled], best: Found, starts: list[Labels], seed: int) -> Found:
     """Return what rounds of changes of labels come to, each taken where it is measured to be shorter."""
-    for trial in range(_ROUNDS):
+    for trial in range(_ROUNDS if graph.size <= _LARGE else 1):
         tried = _changes(graph, scales[best[2]], best[1], starts, [seed, trial])
         better = min((_measured(graph, scales, label, best[2]) for label in tried), key=_cost, default=best)
         if better[0] > best[0] - 1e-6:
@@ -73,15 +81,17 @@ def _refined(graph: Graph, scales: dict[str, Scaled], best: Found, starts: list[
 
 
 def _polished(graph: Graph, scales: dict[str, Scaled], best: Found) -> Found:
-    """Return the labels with single doubtful nodes moved where that is measured to be shorter."""
+    """Return the labels with single doubtful nodes, and hubs, moved where that is measured to be shorter."""
     scale = scales[best[2]]
     for _ in range(_ROUNDS if best[1].max() > 0 else 0):
         before = best[0]
-        for node, group in doubtful(graph, (scale.values, scale.cell), best[1], _DOUBTFUL):
+        moves = doubtful(graph, (scale.values, scale.cell), best[1], _DOUBTFUL)
+        hubs = np.argsort(-graph.degree, kind="stable")[:_HUBS]
+        moves += [(int(hub), group) for hub in hubs for group in range(min(int(best[1].max()) + 1, 8))]
+        for node, group in moves:
             label = best[1].copy()
             label[node] = group
-            label = np.unique(label, return_inverse=True)[1].astype(np.int64)
-            if label.max() == best[1].max():
+            if group != best[1][node] and np.unique(label).size == best[1].max() + 1:
                 best = min(best, _measured(graph, scales, label, best[2]), key=_cost)
         if best[0] > before - 1e-6:
             break
@@ -105,18 +115,17 @@ def _cost(found: tuple) -> float:  # type: ignore[type-arg]
     return float(found[0])
 
 
-def _runs(graph: Graph, values: Values, starts: list[Labels], seed: int) -> Iterator[Ranked]:
-    """Yield what random groupings of blocks, and of single nodes, are annealed to."""
-    runs = int(np.clip(_EDGES_A_RUN // graph.weight.size, *_RUNS))
-    single = np.arange(graph.size)
-    for start in starts:
-        yield anneal(graph, values, start, _WARM, seed)
-    for run in range(runs):
-        rng, groups = np.random.default_rng([seed, 11, run]), 2 + run % 4
-        alone = run % 4 == 3 or not starts
-        pieces = single if alone else starts[run % len(starts)]
+def _runs(graph: Graph, scale: Scaled, starts: list[Labels], seed: int, numbers: range) -> list[Ranked]:
+    """Return what random groupings of blocks, and of single nodes, are annealed to; run 0 begins at the blocks."""
+    values = (scale.values, scale.cell)
+    ended = [anneal(graph, values, start, _WARM, seed) for start in starts if 0 in numbers]
+    for run in numbers:
+        rng, groups = np.random.default_rng([seed, 11, run]), 2 + run // 2 % 4
+        alone = run % 2 == 0 or not starts
+        pieces = np.arange(graph.size) if alone else starts[run // 8 % len(starts)]
         label = rng.integers(0, groups, int(pieces.max()) + 1)[pieces]
-        yield anneal(graph, values, label, _HOT if alone else _WARM, seed + run, groups)
+        ended.append(anneal(graph, values, label, _HOT if alone else _WARM, seed + run, groups))
+    return ended
 
 
 def _changes(graph: Graph, scale: Scaled, label: Labels, starts: list[Labels], seed: list[int]) -> list[Labels]:
@@ -129,7 +138,7 @@ def _changes(graph: Graph, scale: Scaled, label: Labels, starts: list[Labels], s
     moves += _splits(label, np.random.default_rng([13, *seed]))
     ended = [anneal(graph, values, moved, _WARM, seed[0] + k) for k, moved in enumerate(moves)]
     ended += [anneal(graph, values, moved, _COOL, seed[0] + k) for k, moved in enumerate(moves[:4])]
-    return [found for _, found in _distinct(sorted(ended, key=_cost))][:_MEASURED]
+    return [found for _, found in _distinct(sorted(ended, key=_cost))][: _measures(graph)]
 
 
 def _pairs_merged(label: Labels) -> Iterator[Labels]:

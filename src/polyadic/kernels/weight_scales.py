@@ -1,4 +1,4 @@
-"""Weights on a power scale with what nodes and their degree classes explain in one block: what communities must beat."""
+"""Weights on a power scale with what nodes and their degree classes explain: what communities must beat."""
 
 from typing import NamedTuple
 
