@@ -1,6 +1,6 @@
 """Communities against peers on weighted LFR graphs, and one block where nothing is there.
 
-    PYTHONPATH=src python benchmarks/connectome/communities.py --seeds 100 110 [--null 100] [--other]
+    PYTHONPATH=src python benchmarks/connectome/communities.py --seeds 100 110 [--ceilings] [--null 100] [--other]
 
 Adjusted mutual information of the level that the model itself picks, single edges, no oracle; graphs of one planted
 community do not count. Peers: Louvain and Leiden of scikit-network, weighted and unweighted; igraph and leidenalg are
@@ -72,30 +72,34 @@ def finders() -> dict[str, Finder]:
     return {name: find for name, find in found.items() if find is not None}
 
 
-def lfr(first: int, last: int) -> None:
-    rows: dict[str, list[float]] = {name: [] for name in (*finders(), *CEILINGS)}
-    seconds = dict.fromkeys(rows, 0.0)
-    graphs = 0
+def lfr(first: int, last: int, with_ceilings: bool) -> None:
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for settings in weighted_lfr.CONFIGURATIONS.values():
-        scores: dict[str, list[float]] = {name: [] for name in rows}
-        for seed in range(first, last):
-            g = weighted_lfr.graph(seed, **settings)
-            if g.membership.max() == 0:
-                continue
-            graphs += 1
-            for name, find in finders().items():
-                start = time.process_time()
-                scores[name].append(adjusted_mutual_info_score(g.membership, find(g.weights)))
-                seconds[name] += time.process_time() - start
-            for name, best in CEILINGS.items():
-                scores[name].append(adjusted_mutual_info_score(g.membership, best(g.weights, g.membership)))
-        for name, values in scores.items():
-            rows[name].append(float(np.mean(values)) if values else float("nan"))
-        print(f"counted graphs: {graphs}", file=sys.stderr, flush=True)
+        key = repr({**weighted_lfr.BASE, **settings})  # two configurations are the same
+        if key not in found:
+            found[key] = scored(settings, range(first, last), with_ceilings)
+    columns = [found[repr({**weighted_lfr.BASE, **s})] for s in weighted_lfr.CONFIGURATIONS.values()]
     print(f"{'':22}" + "".join(f"{c:>9}" for c in weighted_lfr.CONFIGURATIONS) + "     mean  CPU s")
-    for name, values in rows.items():
-        row = "".join(f"{v:9.2f}" for v in values)
-        print(f"{name:22}{row}{np.nanmean(values):9.3f}{seconds[name] / graphs:7.2f}")
+    print(f"{'graphs':22}" + "".join(f"{len(next(iter(c.values()))):9}" for c in columns))
+    for name in columns[0]:
+        means = [float(np.mean([score for score, _ in c[name]])) if c[name] else float("nan") for c in columns]
+        seconds = np.mean([spent for c in found.values() for _, spent in c[name]])
+        print(f"{name:22}" + "".join(f"{m:9.2f}" for m in means) + f"{np.nanmean(means):9.3f}{seconds:7.2f}")
+
+
+def scored(settings: dict[str, float], seeds: range, with_ceilings: bool) -> dict[str, list[tuple[float, float]]]:
+    """Return the scores and CPU seconds of every finder on the graphs of more than one community."""
+    names = (*finders(), *(CEILINGS if with_ceilings else ()))
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for seed in seeds:
+        g = weighted_lfr.graph(seed, **settings)
+        if g.membership.max() == 0:
+            continue
+        for name, row in rows.items():
+            start = time.process_time()
+            label = CEILINGS[name](g.weights, g.membership) if name in CEILINGS else finders()[name](g.weights)
+            row.append((adjusted_mutual_info_score(g.membership, label), time.process_time() - start))
+    return rows
 
 
 def null_graphs(count: int) -> Iterator[NDArray[np.float64]]:
@@ -139,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs=2, default=(100, 110), metavar=("FIRST", "LAST"))
     parser.add_argument("--null", type=int, default=0, metavar="COUNT", help="graphs without structure")
+    parser.add_argument("--ceilings", action="store_true", help="what could be reached, see lfr_ceiling")
     parser.add_argument("--other", action="store_true", help="gamma-weighted planted graphs")
     arguments = parser.parse_args()
     if arguments.null:
@@ -146,7 +151,7 @@ def main() -> None:
     if arguments.other:
         other()
     if arguments.seeds[1] > arguments.seeds[0]:
-        lfr(*arguments.seeds)
+        lfr(*arguments.seeds, arguments.ceilings)
 
 
 if __name__ == "__main__":

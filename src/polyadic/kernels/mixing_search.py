@@ -48,7 +48,8 @@ def search_mixing(graph: Graph, scales: dict[str, Scaled], starts: list[Labels],
     Notes
     -----
     Labels are ranked by the quick cost of the sampler; on the best two scales they are refined and measured exactly.
-    Above 300 nodes fewer are measured, and single nodes are not moved. There are 40 runs on each of these, 10 on the others; fewer for more than 2,000 edges, at least a fifth.
+    There are 40 runs on each of these, 10 on the others; fewer for more than 2,000 edges, at least a fifth. Above 300
+    nodes fewer labels are measured, and single nodes are not moved.
     """
     runs = int(np.clip(_EDGES_A_RUN // graph.weight.size, *_RUNS))
     first = {name: _runs(graph, scale, starts, seed, range(runs // 4)) for name, scale in scales.items()}
