@@ -35,7 +35,7 @@ def by_stubs(degree: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     Examples
     --------
     >>> by_stubs(np.array([1, 1, 1, 1, 2, 2, 8]), 3)
-    array([0, 0, 0, 0, 0, 0, 1])
+    array([0, 0, 0, 0, 1, 1, 2])
     """
     values, inverse = np.unique(degree, return_inverse=True)
     stubs = np.bincount(inverse) * values.astype(float)
