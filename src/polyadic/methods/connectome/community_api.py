@@ -69,7 +69,7 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     - weights of blocks, by pair of blocks: exponential, or normal on the log scale, or normal on the scale ``log w``,
       ``w**(1/3)``, ``w**(1/2)`` or ``w`` once what the nodes explain in one block is taken off;
     - weights of constant mixing, inside and outside apart, on one of the four scales:
-      ``y_ij = theta_i + theta_j + mu_c + sqrt(v_c) e_ij`` with ``c`` the pair of the degree classes of both ends, or one
+      ``y_ij = theta_i + theta_j + mu_c + sqrt(v_c) e_ij``, ``c`` the pair of the degree classes of both ends, or one
       class. Effects and means are integrated out; a variance of m edges is named by ``ln(m) / 2``.
 
     Degree correction, weights relative to the nodes, and degree classes on each scale are decided in one block.
