@@ -1,16 +1,16 @@
 """Communities against peers on weighted LFR graphs, and one block where nothing is there.
 
-    PYTHONPATH=src python benchmarks/connectome/communities.py --seeds 100 110 [--null 100] [--other]
+    PYTHONPATH=src python benchmarks/connectome/communities.py --seeds 100 110 [--ceilings] [--null 100] [--other]
 
 Adjusted mutual information of the level that the model itself picks, single edges, no oracle; graphs of one planted
 community do not count. Peers: Louvain and Leiden of scikit-network, weighted and unweighted; igraph and leidenalg are
-optional. ``ceiling`` is the planted partition where its constant-mixing description is shorter than that of one
-block, 0
-where it is not: what a perfect search under that model could reach. CPU seconds are per graph, warm.
+optional (``PYTHONPATH=src:FOLDER`` where they are installed apart). Ceilings: see `lfr_ceiling`. CPU seconds are per
+graph.
 """
 
 import argparse
 import functools
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,28 +22,33 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import lfr_ceiling
 import weighted_lfr
 
 import polyadic
-from polyadic.kernels import community_search, mixing_blocks, weighted_graph
+
+CEILINGS = {"ceiling, generator": lfr_ceiling.generator, "ceiling, our model": lfr_ceiling.model}
 
 Finder = Callable[[NDArray[np.float64]], NDArray[np.int64]]
 
 
-def leiden_peer(weighted: bool) -> Finder | None:
-    """Return leidenalg's modularity communities, or None where it is not installed."""
+def igraph_peer(method: str, weighted: bool) -> Finder | None:
+    """Return a partition by leidenalg (modularity, surprise) or by igraph's infomap, or None where not installed."""
     try:
         import igraph
         import leidenalg
     except ImportError:
-        print("leidenalg and igraph are not installed: pip install leidenalg igraph for these rows")
         return None
+    qualities = {"modularity": leidenalg.ModularityVertexPartition, "surprise": leidenalg.SurpriseVertexPartition}
 
     def find(w: NDArray[np.float64]) -> NDArray[np.int64]:
         i, j = np.nonzero(np.triu(w))
         graph = igraph.Graph(n=len(w), edges=np.stack([i, j], 1).tolist())
         weights = w[i, j].tolist() if weighted else None
-        parts = leidenalg.find_partition(graph, leidenalg.ModularityVertexPartition, weights=weights, seed=0)
+        if method == "infomap":
+            random.seed(0)
+            return np.array(graph.community_infomap(edge_weights=weights).membership)
+        parts = leidenalg.find_partition(graph, qualities[method], weights=weights, seed=0)
         return np.array(parts.membership)
 
     return find
@@ -54,47 +59,47 @@ def finders() -> dict[str, Finder]:
     found: dict[str, Finder | None] = {
         "polyadic auto": lambda w: polyadic.communities(w).membership,
         "polyadic blocks": lambda w: polyadic.communities(w, "blocks").membership,
-        "polyadic mixing": lambda w: polyadic.communities(w, "mixing").membership,
         "louvain": lambda w: polyadic.communities(w, "louvain").membership,
         "louvain, unweighted": lambda w: polyadic.communities((w > 0).astype(float), "louvain").membership,
         "leiden": lambda w: polyadic.communities(w, "leiden").membership,
-        "leidenalg": leiden_peer(True),
-        "leidenalg, unweighted": leiden_peer(False),
     }
+    names = {"modularity": "leidenalg", "infomap": "infomap", "surprise": "surprise"}
+    for method, name in names.items():
+        for weighted, ending in ((True, ""), (False, ", unweighted")):
+            found[name + ending] = igraph_peer(method, weighted)
+    if found["leidenalg"] is None:
+        print("leidenalg and igraph are not installed: pip install leidenalg igraph for these rows")
     return {name: find for name, find in found.items() if find is not None}
 
 
-def ceiling(w: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    graph = weighted_graph.from_matrix(w)
-    one = np.zeros_like(truth)
-    scales = community_search.scales_of(graph).values()
-    costs = [[mixing_blocks.cost(graph, s.values, b) + s.jacobian for s in scales] for b in (truth, one)]
-    return float(min(costs[0]) < min(costs[1]) - community_search.MARGIN)
-
-
-def lfr(first: int, last: int) -> None:
-    rows: dict[str, list[float]] = {name: [] for name in (*finders(), "ceiling")}
-    seconds = dict.fromkeys(rows, 0.0)
-    graphs = 0
+def lfr(first: int, last: int, with_ceilings: bool) -> None:
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for settings in weighted_lfr.CONFIGURATIONS.values():
-        scores: dict[str, list[float]] = {name: [] for name in rows}
-        for seed in range(first, last):
-            g = weighted_lfr.graph(seed, **settings)
-            if g.membership.max() == 0:
-                continue
-            graphs += 1
-            for name, find in finders().items():
-                start = time.process_time()
-                scores[name].append(adjusted_mutual_info_score(g.membership, find(g.weights)))
-                seconds[name] += time.process_time() - start
-            scores["ceiling"].append(ceiling(g.weights, g.membership))
-        for name, values in scores.items():
-            rows[name].append(float(np.mean(values)))
+        key = repr({**weighted_lfr.BASE, **settings})  # two configurations are the same
+        if key not in found:
+            found[key] = scored(settings, range(first, last), with_ceilings)
+    columns = [found[repr({**weighted_lfr.BASE, **s})] for s in weighted_lfr.CONFIGURATIONS.values()]
     print(f"{'':22}" + "".join(f"{c:>9}" for c in weighted_lfr.CONFIGURATIONS) + "     mean  CPU s")
-    for name, values in rows.items():
-        print(
-            f"{name:22}" + "".join(f"{v:9.2f}" for v in values) + f"{np.mean(values):9.3f}{seconds[name] / graphs:7.2f}"
-        )
+    print(f"{'graphs':22}" + "".join(f"{len(next(iter(c.values()))):9}" for c in columns))
+    for name in columns[0]:
+        means = [float(np.mean([score for score, _ in c[name]])) if c[name] else float("nan") for c in columns]
+        seconds = np.mean([spent for c in found.values() for _, spent in c[name]])
+        print(f"{name:22}" + "".join(f"{m:9.2f}" for m in means) + f"{np.nanmean(means):9.3f}{seconds:7.2f}")
+
+
+def scored(settings: dict[str, float], seeds: range, with_ceilings: bool) -> dict[str, list[tuple[float, float]]]:
+    """Return the scores and CPU seconds of every finder on the graphs of more than one community."""
+    names = (*finders(), *(CEILINGS if with_ceilings else ()))
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for seed in seeds:
+        g = weighted_lfr.graph(seed, **settings)
+        if g.membership.max() == 0:
+            continue
+        for name, row in rows.items():
+            start = time.process_time()
+            label = CEILINGS[name](g.weights, g.membership) if name in CEILINGS else finders()[name](g.weights)
+            row.append((adjusted_mutual_info_score(g.membership, label), time.process_time() - start))
+    return rows
 
 
 def null_graphs(count: int) -> Iterator[NDArray[np.float64]]:
@@ -138,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs=2, default=(100, 110), metavar=("FIRST", "LAST"))
     parser.add_argument("--null", type=int, default=0, metavar="COUNT", help="graphs without structure")
+    parser.add_argument("--ceilings", action="store_true", help="what could be reached, see lfr_ceiling")
     parser.add_argument("--other", action="store_true", help="gamma-weighted planted graphs")
     arguments = parser.parse_args()
     if arguments.null:
@@ -145,7 +151,7 @@ def main() -> None:
     if arguments.other:
         other()
     if arguments.seeds[1] > arguments.seeds[0]:
-        lfr(*arguments.seeds)
+        lfr(*arguments.seeds, arguments.ceilings)
 
 
 if __name__ == "__main__":

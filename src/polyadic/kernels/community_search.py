@@ -10,15 +10,19 @@ from scipy.special import gammaln
 from . import mixing_blocks
 from .block_hierarchy import levels_above
 from .block_model import BlockModel, multiset
-from .node_effects import KAPPA, Scaled, noise_cost, power_scale, scaled
+from .mixing_search import search_mixing
+from .node_effects import KAPPA, noise_cost, power_scale
 from .simple_graphs import log_count
+from .weight_scales import POWERS, Scaled, scaled
 from .weighted_graph import Graph
 
 MARGIN = 8.0
 """Nats by which several blocks must beat one: the choice among the models and the greed of the search are paid by
 it."""
 
-_POWERS = {"strength log-normal": 0.0, "strength cube-root": 1 / 3}
+
+RELATIVE = "strength"
+"""How models of weights relative to the effects of both nodes are called."""
 
 
 class Described(NamedTuple):
@@ -54,8 +58,8 @@ def weight_models(graph: Graph, scales: dict[str, Scaled]) -> list[Weights]:
     logarithm, jacobian = power_scale(w, 0.0)
     models = [Weights("exponential", w, 1, 0.0), Weights("log-normal", logarithm, 2, jacobian)]
     for name, scale in scales.items():
-        rest = scale.residuals(graph.pairs)
-        models.append(Weights(name, rest, 2, scale.evidence + scale.jacobian - one_normal_block(rest)))
+        overhead = scale.evidence + scale.jacobian - one_normal_block(scale.rest)
+        models.append(Weights(f"{RELATIVE} {name}", scale.rest, 2, overhead))
     return models
 
 
@@ -64,7 +68,7 @@ def scales_of(graph: Graph) -> dict[str, Scaled]:
     w = graph.weight
     if w.size < 3 or np.ptp(w) <= 1e-9 * w.max():
         return {}
-    return {name: scaled(graph.pairs, w, graph.size, power) for name, power in _POWERS.items()}
+    return {name: scaled(graph, power) for name, power in POWERS.items()}
 
 
 def degree_cost(graph: Graph) -> float:
@@ -148,27 +152,6 @@ def _variations(model: BlockModel, label: NDArray[np.int64], seed: int, splits: 
         yield back
 
 
-def search_mixing(
-    graph: Graph, scale: Scaled, starts: list[NDArray[np.int64]], seed: int
-) -> tuple[float, NDArray[np.int64]]:
-    """Return the cost in nats (without the Jacobian) and the labels of the best constant-mixing description."""
-    rng = np.random.default_rng([seed, 11])
-    warm, hot = np.geomspace(1.0, 0.05, 40), np.concatenate([np.geomspace(3.0, 1.0, 100), np.geomspace(1.0, 0.05, 60)])
-    tried = [(start, warm) for start in starts]
-    tried += [(rng.integers(0, blocks, graph.size), hot) for blocks in (3, 8)]
-    best, label = np.inf, np.zeros(graph.size, np.int64)
-    seen = set()
-    for number, (start, temperatures) in enumerate(tried):
-        for candidate in (start, mixing_blocks.anneal(graph, scale.values, start, temperatures, seed + number)):
-            if candidate.tobytes() in seen or (candidate is start and number >= len(starts)):
-                continue
-            seen.add(candidate.tobytes())
-            cost = mixing_blocks.cost(graph, scale.values, candidate)
-            if cost < best:
-                best, label = cost, candidate
-    return best, label
-
-
 def describe(graph: Graph, families: tuple[str, ...], seed: int) -> tuple[Described, float]:
     """Return the shortest description of a graph and the cost of the best one-block description, in nats.
 
@@ -191,12 +174,11 @@ def describe(graph: Graph, families: tuple[str, ...], seed: int) -> tuple[Descri
     scales = scales_of(graph)
     found, nulls = _block_descriptions(graph, scales, seed)
     degrees = 0.0 if graph.density > 0.5 else degree_cost(graph)
-    for name, scale in scales.items() if "mixing" in families else ():
-        starts = _distinct([d.label for d in sorted(found, key=lambda d: d.cost)])[:3]
-        cost, label = search_mixing(graph, scale, starts, seed)
-        extra = degrees + scale.jacobian
-        nulls.append(mixing_blocks.cost(graph, scale.values, one) + extra)
-        found.append(Described(cost + extra, label, [], f"mixing, {name} weights"))
+    if "mixing" in families and scales:
+        starts = _distinct([d.label for d in sorted(found, key=lambda d: d.cost)])[:2]
+        cost, label, name = search_mixing(graph, scales, starts, seed)
+        nulls.append(min(mixing_blocks.cost(graph, scale, one) + scale.jacobian for scale in scales.values()) + degrees)
+        found.append(Described(cost + degrees, label, [], f"mixing, {RELATIVE} {name} weights"))
     if families == ("mixing",) and scales:
         found = [d for d in found if d.model.startswith("mixing")]
     best, null = min(found, key=lambda d: d.cost), min(nulls)
@@ -220,10 +202,10 @@ def _block_descriptions(graph: Graph, scales: dict[str, Scaled], seed: int) -> t
             models.append((model, corrected, weights, extra + weights.overhead))
             nulls.append(model.cost(one) + extra + weights.overhead)
     _, corrected, weights, _ = models[int(np.argmin(nulls))]
-    relative = weights.name.startswith("strength")
+    relative = weights.name.startswith(RELATIVE)
     found = []
     for model, also, by, extra in models:
-        if also != corrected or by.name.startswith("strength") != relative:
+        if also != corrected or by.name.startswith(RELATIVE) != relative:
             continue
         label = search_blocks(model, seed)
         cost, above = nested(model, label)

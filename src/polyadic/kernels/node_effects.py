@@ -8,8 +8,6 @@ On the scale :math:`y = \log w` or :math:`y = w^{1/3}` (Wilson and Hilferty's no
 with :math:`y` centred. Everything but the ratio :math:`t` (a grid) is integrated out in closed form.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
@@ -19,32 +17,6 @@ KAPPA = 0.1
 """Prior precision of a mean, in units of the noise: worth a tenth of an edge."""
 
 _RATIOS = (1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
-
-
-class Scaled(NamedTuple):
-    """Weights on a normal scale.
-
-    Attributes
-    ----------
-    values
-        (E,) the weights on the scale, centred, without the interaction of the node effects.
-    effects
-        (n,) node effects of one block.
-    evidence
-        Cost of all values under one block, in nats, without ``jacobian``.
-    jacobian
-        What the change of scale adds to the cost of the weights themselves, in nats.
-    """
-
-    values: NDArray[np.float64]
-    effects: NDArray[np.float64]
-    evidence: float
-    jacobian: float
-
-    def residuals(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what is left of the values when the node effects of one block are taken off."""
-        left = self.values - self.effects[pairs[0]] - self.effects[pairs[1]]
-        return np.asarray(left - left.mean())
 
 
 def power_scale(weight: NDArray[np.float64], power: float) -> tuple[NDArray[np.float64], float]:
@@ -65,8 +37,10 @@ def power_scale(weight: NDArray[np.float64], power: float) -> tuple[NDArray[np.f
     return y - y.mean(), float(-(np.log(power) + (power - 1) * logarithm).sum())
 
 
-def scaled(pairs: NDArray[np.int64], weight: NDArray[np.float64], size: int, power: float) -> Scaled:
-    """Return the weights on a power scale with the node effects of one block.
+def straightened(
+    pairs: NDArray[np.int64], raw: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return values without the interaction of the node effects of one block, these effects (n,), and the cost.
 
     Products of the node effects (orders 2 to 4) are regressed out: what bends the scale for all edges alike
     must not look like communities of strong nodes.
@@ -75,14 +49,13 @@ def scaled(pairs: NDArray[np.int64], weight: NDArray[np.float64], size: int, pow
     -----
     ``O(E + n ** 3)`` time, ``O(n ** 2)`` memory.
     """
-    raw, jacobian = power_scale(weight, power)
     y = raw
     for _ in range(3):
         _, effects = evidence(pairs, y, size, float(raw.var()))
         y = raw - _interaction(pairs, effects, raw)
         y = y - y.mean()
     cost, effects = evidence(pairs, y, size, float(raw.var()))
-    return Scaled(y, effects, cost, jacobian)
+    return y, effects, cost
 
 
 def _interaction(pairs: NDArray[np.int64], effects: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import gammaln
 from sklearn.metrics import adjusted_mutual_info_score
 
-from polyadic.kernels import event_tests, mixing_blocks, node_effects, simple_graphs, weighted_graph
+from polyadic.kernels import event_tests, mixing_blocks, node_effects, simple_graphs, weight_scales, weighted_graph
 from polyadic.kernels.block_model import BlockModel, multiset
 from polyadic.methods.connectome.communities import CommunitiesConfig, agree
 from polyadic.methods.connectome.communities import communities as stage
@@ -111,8 +111,8 @@ def test_description_does_not_depend_on_the_order_of_the_nodes():
     order = np.random.default_rng(0).permutation(60)
     g, h = weighted_graph.from_matrix(w), weighted_graph.from_matrix(w[np.ix_(order, order)])
     for of, lab in ((g, label), (h, label[order])):
-        y = np.log(of.weight) - np.log(of.weight).mean()
-        values = [BlockModel(of, of.weight, False, 1).cost(lab), mixing_blocks.cost(of, y, lab)]
+        scales = [weight_scales.scaled(of, power) for power in weight_scales.POWERS.values()]
+        values = [BlockModel(of, of.weight, False, 1).cost(lab), *(mixing_blocks.cost(of, s, lab) for s in scales)]
         if of is g:
             first = values
     np.testing.assert_allclose(values, first, rtol=1e-9)

@@ -42,11 +42,8 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     weights
         (n, n) symmetric, non-negative; exact zeros are absent edges, the diagonal is ignored. Dense matrices are fine.
     model
-        ``"auto"`` compares all statistical models; ``"blocks"`` only nested stochastic block models (degree-corrected
-        or
-        not; exponential, log-normal, or log-normal and cube-root weights relative to node effects); ``"mixing"`` only
-        the
-        constant-mixing model; ``"louvain"`` and ``"leiden"`` are fast modularity heuristics without a test of
+        ``"auto"`` compares all statistical models; ``"blocks"`` only nested stochastic block models; ``"mixing"`` only
+        the constant-mixing model; ``"louvain"`` and ``"leiden"`` are fast modularity heuristics without a test of
         structure.
     seed
         Seed of the search: equal input and seed give equal output.
@@ -62,9 +59,24 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
 
     Notes
     -----
-    About two CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. See Peixoto, Phys.
-    Rev. E 95, 012317 (2017) and Phys. Rev. E 97, 012306 (2018) for nested weighted block models; the
-    constant-mixing model is ours.
+    The shortest description wins; several blocks must beat one by 8 nats. Parts, in nats, for B groups of n nodes:
+
+    - partition: ``ln n + ln C(n - 1, B - 1) + ln n! - sum_r ln n_r!``;
+    - topology of blocks: plain ``sum_rs ln C(n_rs, e_rs)``, or degree-corrected (Peixoto 2017), counts nested;
+    - topology of constant mixing: the degrees; the internal edges, ``ln(E + 1)``, and degrees,
+      ``ln C(2E, 2E_in) - sum_i ln C(k_i, k_i,in)``; simple graphs of these degrees inside, and outside. Graphs above
+      half density have two densities instead;
+    - weights of blocks, by pair of blocks: exponential, or normal on the log scale, or normal on the scale ``log w``,
+      ``w**(1/3)``, ``w**(1/2)`` or ``w`` once what the nodes explain in one block is taken off;
+    - weights of constant mixing, inside and outside apart, on one of the four scales:
+      ``y_ij = theta_i + theta_j + mu_c + sqrt(v_c) e_ij``, ``c`` the pair of the degree classes of both ends, or one
+      class. Effects and means are integrated out; a variance of m edges is named by ``ln(m) / 2``.
+
+    Degree correction, weights relative to the nodes, and degree classes on each scale are decided in one block.
+
+    About three CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. See Peixoto, Phys.
+    Rev. E 95, 012317 (2017) and Phys. Rev. E 97, 012306 (2018) for nested weighted block models, Zhang and Peixoto,
+    Phys. Rev. Research 2, 043271 (2020) for planted partitions; the weights of the constant-mixing model are ours.
 
     Examples
     --------
