@@ -5,8 +5,9 @@ from typing import Literal, cast
 
 import torch
 from torch import nn
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import linear
 
+from polyadic.kernels.pointwise_maps import mixed, two_maps
 from polyadic.kernels.spectral_convolution import (
     channels_first,
     channels_last,
@@ -44,8 +45,11 @@ class PointwiseMLP(nn.Module):
 
     def forward(self, field: torch.Tensor) -> torch.Tensor:
         """Return (..., out) of (..., into)."""
-        result: torch.Tensor = self.second(gelu(self.first(field)))
-        return result
+        return self.after(linear(field, self.first.weight))
+
+    def after(self, product: torch.Tensor) -> torch.Tensor:
+        """Return (..., out) of what the first weight has made of a field; it may be overwritten."""
+        return two_maps(product, self.first.bias, self.second.weight, self.second.bias)
 
 
 class Block(nn.Module):
@@ -67,11 +71,11 @@ class Block(nn.Module):
         return self.after(convolved(transform, field, pieces), field)
 
     def after(self, convolution: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
-        """Return what the block makes of a field and its spectral convolution, point by point."""
-        mixed = convolution + self.skip(field)
-        mixed = mixed if self.last else gelu(mixed)
-        result = torch.addcmul(self.mlp(mixed), field, self.gate)
-        return result if self.last else gelu(result)
+        """Return what the block makes of a field and its spectral convolution, which may be overwritten."""
+        if self.last:
+            return torch.addcmul(self.mlp(convolution + self.skip(field)), field, self.gate)
+        maps = [(one.weight, one.bias) for one in (self.skip, self.mlp.first, self.mlp.second)]
+        return mixed(convolution, field, *maps, self.gate)
 
 
 class TFNO(nn.Module):
@@ -222,11 +226,10 @@ class TFNO(nn.Module):
     def _lifted(self, field: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
         """Lift; the coordinates are the same for all samples, so their part is one added field."""
         first = self.lifting.first
-        given = linear(field, first.weight[:, : self.in_channels], first.bias if places is None else None)
+        given = linear(field, first.weight[:, : self.in_channels])
         if places is not None:
-            given = given + linear(places, first.weight[:, self.in_channels :], first.bias)
-        lifted: torch.Tensor = self.lifting.second(gelu(given))
-        return lifted
+            given = given + linear(places, first.weight[:, self.in_channels :])
+        return self.lifting.after(given)
 
     def _places(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor | None:
         """Return the coordinates (axes ..., 1, positioned), given or those of the whole domain, or None."""
