@@ -10,7 +10,7 @@ Arrays are (points, channels), C-contiguous, float32; sums over points are taken
 import numpy as np
 from numba import njit
 
-__all__ = ["with_slope", "with_slope_and_gate", "slope_applied", "slope_and_gate_applied"]
+__all__ = ["slope_and_gate_applied", "slope_applied", "with_slope", "with_slope_and_gate"]
 
 FAST = {"reassoc", "nsz", "contract", "arcp"}
 F = np.float32

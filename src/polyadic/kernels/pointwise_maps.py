@@ -113,7 +113,7 @@ class _TwoMaps(torch.autograd.Function):
         return torch.addmm(last, values, weight.T).view(*before.shape[:-1], -1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         values, slope, weight = ctx.saved_tensors
         outer = _flat(gradient)
@@ -138,7 +138,7 @@ class _Mixed(torch.autograd.Function):
         return out.view(field.shape)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         field, z, z_slope, hidden, hidden_slope, slope, skip, first, second, gate = ctx.saved_tensors
         given, outer = _flat(field), _flat(gradient)

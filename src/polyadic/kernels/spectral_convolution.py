@@ -76,7 +76,7 @@ class _Convolution(torch.autograd.Function):
         return result
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         into, weight, out, given, inner, last = ctx.saved_tensors
         transform, batch = ctx.transform, gradient.shape[-2]

@@ -32,7 +32,8 @@ class Operator(nn.Module):
         settings of the form; for tfno also ``levels`` and ``padding`` (a share of the points an axis) of the patches,
         ``patch`` (their transform), ``positions`` (whether they get coordinates), and ``coarse``: whether an operator
         of the whole domain, coarsened as the coarsest view is, predicts first. Its prediction is a channel of the
-        patches, which add what it lacks.
+        patches, which add what it lacks. With ``stencil`` above 1 (values an axis that the lifting sees round a point)
+        also ``points``: those of the training grid, whose spacing the stencil keeps on others.
     """
 
     input_mean: torch.Tensor
@@ -47,7 +48,7 @@ class Operator(nn.Module):
         axes = len(architecture["boundary"])
         self.network = _network(self.architecture, self.levels)
         coarse = self.levels and architecture.get("coarse")
-        self.coarse = _network({**self.architecture, "levels": 0, "grid": ["centre"] * axes}, 0) if coarse else None
+        self.coarse = _network(_coarsest(self.architecture), 0) if coarse else None
         for name, channels in (("input", architecture["in_channels"]), ("output", architecture["out_channels"])):
             self.register_buffer(f"{name}_mean", torch.zeros(channels, *[1] * axes))
             self.register_buffer(f"{name}_scale", torch.ones(channels, *[1] * axes))
@@ -158,7 +159,27 @@ def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
         [architecture.get("patch", "open")] * len(boundary) if levels else boundary,
         grid=["centre"] * len(boundary) if levels else grid,
         positions=_positions(architecture, levels),
+        stencil=architecture.get("stencil", 1),
+        spacing=_spacing(architecture, levels),
     )
+
+
+def _coarsest(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the operator of the coarsest view of the whole domain is."""
+    points = [n // 2 ** architecture["levels"] for n in architecture.get("points", ())]
+    return {**architecture, "levels": 0, "grid": ["centre"] * len(architecture["boundary"]), "points": points}
+
+
+def _spacing(architecture: Mapping[str, Any], levels: int) -> list[float]:
+    """Return how far points of the training grid lie apart, as shares of what a network sees: domain or patch."""
+    spacing = []
+    for n, kind, where in zip(
+        architecture.get("points", ()), architecture["boundary"], architecture["grid"], strict=False
+    ):
+        patch = n // 2**levels + 2 * round(architecture["padding"] * n) if levels else n
+        closed = where == "both" and kind != "periodic" and not levels
+        spacing.append(1 / (patch - 1 if closed else patch))
+    return spacing
 
 
 def _positions(architecture: Mapping[str, Any], levels: int) -> Positions:
