@@ -20,7 +20,7 @@ def test_a_pass_gives_the_gelu_and_its_slope_on_the_whole_line():
     exact = x.double().requires_grad_()
     gelu(exact).sum().backward()
     values, slope = x.clone(), torch.empty_like(x)
-    gelu_passes.with_slope(values.numpy(), torch.zeros(1).numpy(), slope.numpy())
+    gelu_passes.with_slope(values.numpy(), torch.zeros(1, 1).numpy(), slope.numpy())
     torch.testing.assert_close(values.double(), gelu(exact).detach(), rtol=2e-7, atol=6e-7)
     torch.testing.assert_close(slope.double(), exact.grad, rtol=0, atol=6e-7)
 
@@ -43,11 +43,13 @@ def block(convolution, field, *parameters):
     [
         (block, [(5, 60, 6), (5, 60, 6), (6, 6), (6,), (3, 6), (3,), (6, 3), (6,), (6,)]),
         (two_maps, [(7, 40, 8), (8,), (2, 8), (2,)]),
+        (two_maps, [(3, 5, 4, 8), (3, 5, 1, 8), (2, 8), (2,)]),
     ],
 )
 def test_values_and_gradients_in_32_bits_are_those_of_automatic_differentiation_in_64(function, shapes):
     tensors = [torch.randn(shape) for shape in shapes]
-    assert fused(tensors[0]) and not fused(tensors[0].double())
+    assert fused(tensors[0])
+    assert not fused(tensors[0].double())
     for one, other in zip(*(gradients(function, tensors, t) for t in (torch.float32, torch.float64)), strict=True):
         torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5 * float(other.abs().max()))
 

@@ -48,9 +48,9 @@ class PointwiseMLP(nn.Module):
         """Return (..., out) of (..., into)."""
         return self.after(linear(field, self.first.weight))
 
-    def after(self, product: torch.Tensor) -> torch.Tensor:
+    def after(self, product: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """Return (..., out) of what the first weight has made of a field; it may be overwritten."""
-        return two_maps(product, self.first.bias, self.second.weight, self.second.bias)
+        return two_maps(product, self.first.bias if bias is None else bias, self.second.weight, self.second.bias)
 
 
 class Block(nn.Module):
@@ -245,9 +245,8 @@ class TFNO(nn.Module):
         """Lift; the coordinates are the same for all samples, so their part is one added field."""
         first = self.lifting.first
         given = linear(field, first.weight[:, : self.seen])
-        if places is not None:
-            given = given + linear(places, first.weight[:, self.seen :])
-        return self.lifting.after(given)
+        bias = None if places is None else linear(places, first.weight[:, self.seen :], first.bias)
+        return self.lifting.after(given, bias)
 
     def _places(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor | None:
         """Return the coordinates (axes ..., 1, positioned), given or those of the whole domain, or None."""

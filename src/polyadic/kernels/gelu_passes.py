@@ -45,15 +45,19 @@ def _value_and_slope(x):  # type: ignore[no-untyped-def]
 def with_slope(values, bias, slope):  # type: ignore[no-untyped-def]
     """Turn ``values`` (points, channels) into gelu(values + bias), in place, and fill ``slope``.
 
+    Each row of ``bias`` (rows, channels) belongs to as many points, which follow one another.
+
     >>> values, slope = np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32)
-    >>> with_slope(values, np.float32([0, 1]), slope)
+    >>> with_slope(values, np.float32([[0, 1]]), slope)
     >>> values.round(4).tolist(), slope.round(4).tolist()
-    ([[0.0, 0.8412999749183655]], [[0.5, 1.083299994468689]])
+    ([[0.0, 0.8413000106811523]], [[0.5, 1.083299994468689]])
     """
     points, channels = values.shape
-    for i in range(points):
-        for c in range(channels):
-            values[i, c], slope[i, c] = _value_and_slope(values[i, c] + bias[c])
+    repeats = points // len(bias)
+    for row in range(len(bias)):
+        for i in range(row * repeats, (row + 1) * repeats):
+            for c in range(channels):
+                values[i, c], slope[i, c] = _value_and_slope(values[i, c] + bias[row, c])
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
@@ -72,25 +76,27 @@ def with_slope_and_gate(values, bias, field, gate, slope):  # type: ignore[no-un
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
-def slope_applied(gradient, slope):  # type: ignore[no-untyped-def]
-    """Multiply ``gradient`` (points, channels) by ``slope``, in place, and return its sums over the points.
+def slope_applied(gradient, slope, rows):  # type: ignore[no-untyped-def]
+    """Multiply ``gradient`` (points, channels) by ``slope``, in place, and return its sums over the points of each row.
 
     >>> gradient = np.float32([[1, 2], [3, 4]])
-    >>> slope_applied(gradient, np.float32([[2, 2], [1, 1]])).tolist(), gradient.tolist()
-    ([5.0, 8.0], [[2.0, 4.0], [3.0, 4.0]])
+    >>> slope_applied(gradient, np.float32([[2, 2], [1, 1]]), 1).tolist(), gradient.tolist()
+    ([[5.0, 8.0]], [[2.0, 4.0], [3.0, 4.0]])
     """
     points, channels = gradient.shape
-    total = np.zeros(channels)
+    repeats = points // rows
+    total = np.zeros((rows, channels))
     part = np.empty(channels, np.float32)
-    for first in range(0, points, ROWS):
-        part[:] = F(0.0)
-        for i in range(first, min(first + ROWS, points)):
+    for row in range(rows):
+        for first in range(row * repeats, (row + 1) * repeats, ROWS):
+            part[:] = F(0.0)
+            for i in range(first, min(first + ROWS, (row + 1) * repeats)):
+                for c in range(channels):
+                    product = gradient[i, c] * slope[i, c]
+                    gradient[i, c] = product
+                    part[c] += product
             for c in range(channels):
-                product = gradient[i, c] * slope[i, c]
-                gradient[i, c] = product
-                part[c] += product
-        for c in range(channels):
-            total[c] += part[c]
+                total[row, c] += part[c]
     return total
 
 

@@ -6,6 +6,7 @@ matrix product; what is kept for the backward pass is no more. Fields in 32 bits
 in mixed precision, by torch's own operations (:func:`fused` says which).
 """
 
+import math
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ def two_maps(before: Tensor, bias: Tensor, weight: Tensor, last: Tensor) -> Tens
     before
         (..., hidden), as a matrix product has left it.
     bias, weight, last
-        b (hidden,), W (out, hidden), c (out,).
+        b (hidden,), or a field (..., 1, hidden) that is the same for a whole batch; W (out, hidden), c (out,).
 
     Examples
     --------
@@ -95,13 +96,13 @@ def _array(values: Tensor) -> Any:
 def _gelu_(values: Tensor, bias: Tensor) -> Tensor:
     """Turn values into gelu(values + bias) and return the slope."""
     slope = torch.empty_like(values)
-    gelu_passes.with_slope(values.numpy(), _array(bias), slope.numpy())
+    gelu_passes.with_slope(values.numpy(), _array(_flat(bias)), slope.numpy())
     return slope
 
 
-def _back_(gradient: Tensor, slope: Tensor) -> Tensor:
-    """Multiply a gradient by a slope and return its sums over the points."""
-    return torch.as_tensor(gelu_passes.slope_applied(gradient.numpy(), slope.numpy())).float()
+def _back_(gradient: Tensor, slope: Tensor, rows: int = 1) -> Tensor:
+    """Multiply a gradient by a slope and return its sums over the points of each row of the bias."""
+    return torch.as_tensor(gelu_passes.slope_applied(gradient.numpy(), slope.numpy(), rows)).float()
 
 
 class _TwoMaps(torch.autograd.Function):
@@ -110,6 +111,7 @@ class _TwoMaps(torch.autograd.Function):
         values = _flat(before)
         slope = _gelu_(values, bias)
         ctx.save_for_backward(values, slope, weight)
+        ctx.bias = bias.shape
         return torch.addmm(last, values, weight.T).view(*before.shape[:-1], -1)
 
     @staticmethod
@@ -118,7 +120,7 @@ class _TwoMaps(torch.autograd.Function):
         values, slope, weight = ctx.saved_tensors
         outer = _flat(gradient)
         inner = torch.mm(outer, weight)
-        sums = _back_(inner, slope)
+        sums = _back_(inner, slope, math.prod(ctx.bias[:-1])).view(ctx.bias)
         return inner.view(*gradient.shape[:-1], -1), sums, torch.mm(outer.T, values), outer.sum(0)
 
 
@@ -146,9 +148,9 @@ class _Mixed(torch.autograd.Function):
         arrays = (_array(outer), slope.numpy(), given.numpy(), _array(gate), through.numpy(), into.numpy())
         second_bias, gates = torch.as_tensor(gelu_passes.slope_and_gate_applied(*arrays)).float()
         inner = torch.mm(through, second)
-        first_bias = _back_(inner, hidden_slope)
+        first_bias = _back_(inner, hidden_slope)[0]
         at_z = torch.mm(inner, first)
-        skip_bias = _back_(at_z, z_slope)
+        skip_bias = _back_(at_z, z_slope)[0]
         into.addmm_(at_z, skip)
         weights = (torch.mm(at_z.T, given), torch.mm(inner.T, z), torch.mm(through.T, hidden))
         shape = field.shape

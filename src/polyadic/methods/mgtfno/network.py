@@ -1,6 +1,6 @@
 """Build networks from plain settings, with normalisation and patches around them, and turn them to files and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ class Operator(nn.Module):
         ``patch`` (their transform), ``positions`` (whether they get coordinates), and ``coarse``: whether an operator
         of the whole domain, coarsened as the coarsest view is, predicts first. Its prediction is a channel of the
         patches, which add what it lacks. With ``stencil`` above 1 (values an axis that the lifting sees round a point)
-        also ``points``: those of the training grid, whose spacing the stencil keeps on others.
+        also ``points``: those of the training grid, whose spacing the stencil keeps on others. With ``symmetric`` a
+        prediction (not a step of the training) is the mean over the field and the field with its first two axes
+        exchanged.
     """
 
     input_mean: torch.Tensor
@@ -64,9 +66,15 @@ class Operator(nn.Module):
     def forward(self, field: torch.Tensor) -> torch.Tensor:
         """Return (batch, out_channels, axes ...) of (batch, in_channels, axes ...)."""
         given = (field - self.input_mean) / self.input_scale
-        found = self._patched(given) if self.levels else self.network(given)
+        found = self._patched(given) if self.levels else self._whole(given, self.network)
         result: torch.Tensor = found * self.output_scale + self.output_mean
         return result
+
+    def _whole(self, given: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        found = network(given)
+        if self.training or not self.architecture.get("symmetric"):
+            return found
+        return (found + network(given.transpose(2, 3)).transpose(2, 3)) / 2
 
     def _patched(self, field: torch.Tensor) -> torch.Tensor:
         """Return the stitched fields; one patch at a time holds activations, here and in the backward pass."""
@@ -99,7 +107,7 @@ class Operator(nn.Module):
     def predicted_in_rows(self, field: torch.Tensor) -> torch.Tensor:
         """Return the outputs of fields of the whole domain, holding one state of the network and no activations."""
         given = (field - self.input_mean) / self.input_scale
-        found = self.network.in_rows(given) if isinstance(self.network, TFNO) else self.network(given)
+        found = self._whole(given, self.network.in_rows if isinstance(self.network, TFNO) else self.network)
         return found * self.output_scale + self.output_mean
 
     def predicted_patch(self, views: Sequence[torch.Tensor], corner: tuple[int, ...]) -> torch.Tensor:

@@ -20,7 +20,9 @@ class TrainingConfig:
     warmup: float = setting(0.2, "share of the steps in which the learning rate rises, in (0, 1)")
     loss: Literal["h1", "l2"] = setting("h1", "what is minimised: the relative H1 or L2 error")
     transposition: bool = setting(
-        False, "whether half of the batches have the first two axes exchanged: only where the equation allows it"
+        False,
+        "whether half of the batches have the first two axes exchanged, and predictions of the whole domain are means"
+        " over both: only where the equation allows it",
     )
     keep: Literal["best", "last"] = setting("best", "weights kept: of the epoch best on validation, or of the last one")
     threads: int = setting(1, "threads of torch in each process; equality to the bit holds for equal numbers")

@@ -68,6 +68,8 @@ def train(cfg: TrainConfig, fields: xr.Dataset, fine: xr.Dataset | None = None) 
     known = network.geometry(fields)
     points = [int(fields.sizes[name]) for name in kind.space(fields)]
     architecture = {**known, **_form(cfg, points), **_patches(cfg, known["boundary"])}
+    if cfg.transposition and not cfg.levels:
+        architecture["symmetric"] = True
     if fine is not None and network.geometry(fine) != known:
         raise InputError(f"setting fine: its grid and channels are {network.geometry(fine)}, expected {known}")
     module = training.fit(architecture, sets, cfg.training(cfg.seed))
