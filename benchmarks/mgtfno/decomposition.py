@@ -50,7 +50,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def settings() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    whole = {"points": 64, "levels": 1, "samples": 112, "epochs": 20, "width": 16, "modes": 24, "seed": 0}
+    whole = {"points": 64, "levels": 1, "samples": 112, "epochs": 20, "width": 16, "modes": 24, "batch": 8, "seed": 0}
     for name, default in {**whole, "rate": 5e-3, "optimiser": "adamw", "only": "", "fields": ""}.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     return parser.parse_args()
@@ -65,7 +65,7 @@ def main() -> None:
     divided = split(split.config(test=max(32 / ds.sizes["sample"], 0.2), validation=0.1), fields=ds)
     held = fields.where_split(divided, "test")
     inputs, truth = fields.array(held, "input"), fields.array(held, "output")
-    how = {"epochs": args.epochs, "optimiser": args.optimiser, "learning_rate": args.rate}
+    how = {"epochs": args.epochs, "batch": args.batch, "optimiser": args.optimiser, "learning_rate": args.rate}
     cfg = configs.build(train.config, how)
     shared = {"form": "tfno", "modes": [args.modes] * 2, "width": args.width, "layers": 4, "factorisation": "tucker"}
     shared |= {"rank": 0.05, "joint": True, "padding": 0.0}
@@ -81,7 +81,10 @@ def main() -> None:
         count = sum(p.numel() for p in module.model.parameters())
         seconds = time.process_time() - start
         last = ", ".join(f"{v:.4f}" for v in module.curves["validation_loss"][-5:])
-        print(f"{name:48} {count:7,} parameters, L2 {relative.mean():.4f}, {seconds:5.0f} CPU s; last epochs {last}")
+        print(
+            f"{name:48} {count:7,} parameters, L2 {relative.mean():.4f}, {seconds:5.0f} CPU s; last epochs {last}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
