@@ -5,8 +5,10 @@ from typing import Literal, cast
 
 import torch
 from torch import nn
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import linear
 
+from polyadic.kernels.neighbourhood import neighbourhood
+from polyadic.kernels.pointwise_maps import mixed, two_maps
 from polyadic.kernels.spectral_convolution import (
     channels_first,
     channels_last,
@@ -44,8 +46,11 @@ class PointwiseMLP(nn.Module):
 
     def forward(self, field: torch.Tensor) -> torch.Tensor:
         """Return (..., out) of (..., into)."""
-        result: torch.Tensor = self.second(gelu(self.first(field)))
-        return result
+        return self.after(linear(field, self.first.weight))
+
+    def after(self, product: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """Return (..., out) of what the first weight has made of a field; it may be overwritten."""
+        return two_maps(product, self.first.bias if bias is None else bias, self.second.weight, self.second.bias)
 
 
 class Block(nn.Module):
@@ -67,11 +72,11 @@ class Block(nn.Module):
         return self.after(convolved(transform, field, pieces), field)
 
     def after(self, convolution: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
-        """Return what the block makes of a field and its spectral convolution, point by point."""
-        mixed = convolution + self.skip(field)
-        mixed = mixed if self.last else gelu(mixed)
-        result = torch.addcmul(self.mlp(mixed), field, self.gate)
-        return result if self.last else gelu(result)
+        """Return what the block makes of a field and its spectral convolution, which may be overwritten."""
+        if self.last:
+            return torch.addcmul(self.mlp(convolution + self.skip(field)), field, self.gate)
+        skip, first, second = ((one.weight, one.bias) for one in (self.skip, self.mlp.first, self.mlp.second))
+        return mixed(convolution, field, skip, first, second, self.gate)
 
 
 class TFNO(nn.Module):
@@ -98,6 +103,9 @@ class TFNO(nn.Module):
     positions
         Coordinates given to the lifting: ``auto`` of the axes that are not periodic (along the others the operator
         then commutes with shifts), ``all``, or ``none``.
+    stencil, spacing
+        Values an axis, odd, that the lifting sees round each point, and how far they lie apart, as a share of the
+        axis, one an axis: usually one point of the training grid. ``stencil=1``: the point alone.
 
     Raises
     ------
@@ -132,12 +140,17 @@ class TFNO(nn.Module):
         grid: Grid | Sequence[Grid] = "both",
         retained: Retained = "symmetric",
         positions: Positions = "auto",
+        stencil: int = 1,
+        spacing: Sequence[float] = (),
     ):
         super().__init__()
-        self.in_channels = in_channels
+        self.in_channels, self.stencil, self.spacing = in_channels, stencil, tuple(spacing)
         self.transform = Transform((n_modes,) if isinstance(n_modes, int) else n_modes, boundary, grid, retained)
         self.positioned = _positioned(self.transform, positions)
-        self.lifting = PointwiseMLP(in_channels + len(self.positioned), 2 * width, width)
+        if stencil > 1 and len(self.spacing) != len(self.transform.axes):
+            raise ValueError(f"spacing has {len(self.spacing)} entries for {len(self.transform.axes)} axes")
+        self.seen = in_channels * stencil ** len(self.transform.axes)
+        self.lifting = PointwiseMLP(self.seen + len(self.positioned), 2 * width, width)
         self.blocks = nn.ModuleList(Block(width, last=k == n_layers - 1) for k in range(n_layers))
         sharing = [n_layers] if joint else [1] * n_layers
         self.weights = nn.ModuleList(
@@ -170,7 +183,7 @@ class TFNO(nn.Module):
         """
         check_field(field, self.in_channels, len(self.transform.axes))
         given = channels_last(field)
-        state = self._lifted(given, self._places(given, positions))
+        state = self._lifted(self._surrounded(given), self._places(given, positions))
         pieces = [piece for weight in self._weights() for piece in weight.pieces()]
         for block, piece in zip(self.blocks, pieces, strict=True):
             state = block(state, self.transform, piece)
@@ -207,7 +220,7 @@ class TFNO(nn.Module):
             places = self._places(given, None)
             state = given.new_empty(*points, batch, self.lifting.second.out_features)
             for i, j in parts:
-                state[i:j] = self._lifted(given[i:j], None if places is None else places[i:j])
+                state[i:j] = self._lifted(self._surrounded(given, (i, j)), None if places is None else places[i:j])
             pieces = [piece for weight in self._weights() for piece in weight.pieces()]
             for block, piece in zip(cast(list[Block], list(self.blocks)), pieces, strict=True):
                 modes = coefficients(self.transform, state, piece).flatten(-2)
@@ -219,14 +232,21 @@ class TFNO(nn.Module):
     def _weights(self) -> list[SpectralWeight]:
         return cast(list[SpectralWeight], list(self.weights))
 
+    def _surrounded(self, field: torch.Tensor, rows: tuple[int, int] | None = None) -> torch.Tensor:
+        """Return the field, or some of its rows, with what lies round each point."""
+        if self.stencil == 1:
+            return field if rows is None else field[rows[0] : rows[1]]
+        ends = [axis.grid == "both" and axis.boundary != "periodic" for axis in self.transform.axes]
+        offsets = [share * (n - end) for share, n, end in zip(self.spacing, field.shape, ends, strict=False)]
+        periodic = [axis.boundary == "periodic" for axis in self.transform.axes]
+        return neighbourhood(field, self.stencil, offsets, periodic, rows)
+
     def _lifted(self, field: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
         """Lift; the coordinates are the same for all samples, so their part is one added field."""
         first = self.lifting.first
-        given = linear(field, first.weight[:, : self.in_channels], first.bias if places is None else None)
-        if places is not None:
-            given = given + linear(places, first.weight[:, self.in_channels :], first.bias)
-        lifted: torch.Tensor = self.lifting.second(gelu(given))
-        return lifted
+        given = linear(field, first.weight[:, : self.seen])
+        bias = None if places is None else linear(places, first.weight[:, self.seen :], first.bias)
+        return self.lifting.after(given, bias)
 
     def _places(self, field: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor | None:
         """Return the coordinates (axes ..., 1, positioned), given or those of the whole domain, or None."""

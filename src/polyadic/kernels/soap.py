@@ -34,12 +34,19 @@ class SOAP(torch.optim.Optimizer):
         Steps between refreshes of the bases.
     largest
         Modes longer than this keep the identity for a basis; so do vectors.
+    floor
+        Share of the trace that is added to a moment's diagonal before its basis is taken.
 
     Notes
     -----
     A step of a parameter with modes n_1 .. n_d costs O(N sum n_k) and, when bases are refreshed, O(sum n_k^3); memory
     O(2 N + 2 sum n_k^2). Vyas et al., *SOAP: Improving and stabilizing Shampoo using Adam*, arXiv 2409.11321. The first
     gradient only sets the bases.
+
+    A gradient has no direction in most of its modes at first, and eigenvectors of equal eigenvalues are decided by
+    rounding, which Adam's division then makes as large as everything else. So a basis is never decomposed from
+    scratch: it starts as one orthogonal iteration from the identity, and directions below the `floor` stay where they
+    were. Both are smooth in the gradient.
 
     Examples
     --------
@@ -62,9 +69,10 @@ class SOAP(torch.optim.Optimizer):
         weight_decay: float = 1e-4,
         refresh: int = 20,
         largest: int = 256,
+        floor: float = 1e-3,
     ) -> None:
-        own = {"betas": betas, "eps": eps, "weight_decay": weight_decay, "refresh": refresh, "largest": largest}
-        super().__init__(params, {"lr": lr, **own})
+        own = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {"lr": lr, **own, "refresh": refresh, "largest": largest, "floor": floor})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -83,7 +91,7 @@ class SOAP(torch.optim.Optimizer):
 def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
     """Move one parameter and its moments."""
     if not state:
-        _begin(state, gradient, group["largest"])
+        _begin(state, gradient, group["largest"], group["floor"])
         return
     first, second = group["betas"]
     state["step"] += 1
@@ -100,16 +108,17 @@ def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dic
         if bases[k] is not None:
             state[f"moment_{k}"].lerp_(_moment(gradient, k), 1 - second)
             if int(done) % group["refresh"] == 0:
-                _refresh(state, k)
+                _refresh(state, k, group["floor"])
 
 
-def _begin(state: dict[str, Any], gradient: Tensor, largest: int) -> None:
+def _begin(state: dict[str, Any], gradient: Tensor, largest: int, floor: float) -> None:
     state["step"] = torch.zeros(())
     state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
     for k, size in enumerate(gradient.shape):
         if gradient.ndim > 1 and 1 < size <= largest:
             state[f"moment_{k}"] = _moment(gradient, k)
-            state[f"basis_{k}"] = torch.linalg.eigh(state[f"moment_{k}"])[1].flip(1)
+            identity = torch.eye(size, dtype=gradient.dtype, device=gradient.device)
+            state[f"basis_{k}"] = _iterated(state[f"moment_{k}"], identity, floor)
 
 
 def _moment(gradient: Tensor, mode: int) -> Tensor:
@@ -127,9 +136,22 @@ def _turn(tensor: Tensor, bases: list[Tensor | None], back: bool = False) -> Ten
     return turned
 
 
-def _refresh(state: dict[str, Any], mode: int) -> None:
-    """Bring a basis nearer to the eigenvectors: sort by the estimated eigenvalues, one orthogonal iteration."""
+def _refresh(state: dict[str, Any], mode: int, floor: float) -> None:
+    """Bring a basis nearer to the eigenvectors: sort by the estimated eigenvalues, one orthogonal iteration.
+
+    Those below the floor keep their order.
+    """
     moment, basis = state[f"moment_{mode}"], state[f"basis_{mode}"]
-    order = torch.argsort((basis * (moment @ basis)).sum(dim=0), descending=True)
+    values = (basis * (moment @ basis)).sum(dim=0).clamp_min(floor * moment.trace())
+    order = torch.argsort(values, descending=True, stable=True)
     state["square"] = state["square"].index_select(mode, order)
-    state[f"basis_{mode}"] = torch.linalg.qr(moment @ basis[:, order])[0]
+    state[f"basis_{mode}"] = _iterated(moment, basis[:, order], floor)
+
+
+def _iterated(moment: Tensor, basis: Tensor, floor: float) -> Tensor:
+    """Return an orthonormal basis of (moment + floor trace) basis, in 64 bits on the way."""
+    wide, old = moment.double(), basis.double()
+    new, triangle = torch.linalg.qr(wide @ old + floor * wide.trace() * old)
+    signs = torch.where(triangle.diagonal() < 0, -1.0, 1.0)  # the factors are unique with a positive diagonal
+    found: Tensor = (new * signs).to(basis)
+    return found

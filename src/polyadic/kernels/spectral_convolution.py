@@ -6,6 +6,7 @@ memory, the coefficients come out mode by mode, and every pointwise linear map i
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -38,18 +39,67 @@ def convolved(transform: Transform, field: torch.Tensor, pieces: Pieces) -> torc
     Per point and channel :math:`4 K_d` flops a transform for the last axis, less for the others;
     :math:`8 B r s` flops a mode for the products.
     """
+    if torch.is_autocast_enabled(field.device.type):
+        return _convolved(transform, field, pieces)[0]
+    result: torch.Tensor = _Convolution.apply(transform, field, *pieces)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _convolved(transform: Transform, field: torch.Tensor, pieces: Pieces) -> tuple[torch.Tensor, ...]:
+    """Return the convolution, and what was made on the way: spectrum, what the modes multiply, products, synthesis."""
     points, batch = field.shape[:-2], field.shape[-2]
-    outside = pieces.into is not None and _outside(transform, points, pieces.into)
-    if outside and pieces.into is not None:
-        field = torch.matmul(field, pieces.into)
-    spectrum = transform.analysis(field.flatten(-2)).unflatten(-1, (batch, -1))
-    if not outside and pieces.into is not None:
-        spectrum = torch.matmul(spectrum, pieces.into)
-    product = _mode_products(spectrum, pieces.inner, transform.complex)
-    if not outside and pieces.out is not None:
-        product = torch.matmul(product, pieces.out)
-    result = transform.synthesis(product.flatten(-2), points).unflatten(-1, (batch, -1))
-    return torch.matmul(result, pieces.out) if outside and pieces.out is not None else result
+    outside = _outside(transform, points, pieces.into)
+    given = field if pieces.into is None or not outside else torch.matmul(field, pieces.into)
+    spectrum = transform.analysis(given.flatten(-2)).unflatten(-1, (batch, -1))
+    inner = spectrum if pieces.into is None or outside else torch.matmul(spectrum, pieces.into)
+    product = _mode_products(inner, pieces.inner, transform.complex)
+    outer = product if pieces.out is None or outside else torch.matmul(product, pieces.out)
+    made = transform.synthesis(outer.flatten(-2), points).unflatten(-1, (batch, -1))
+    result = made if pieces.out is None or not outside else torch.matmul(made, pieces.out)
+    return result, spectrum, inner, product, made
+
+
+class _Convolution(torch.autograd.Function):
+    """The spectral convolution with a backward pass of its own: each step's adjoint, in the reverse order."""
+
+    @staticmethod
+    def forward(ctx: Any, transform: Transform, field: torch.Tensor, *parts: torch.Tensor | None) -> torch.Tensor:
+        pieces = Pieces(*parts)  # type: ignore[arg-type]
+        result, spectrum, inner, product, made = _convolved(transform, field, pieces)
+        ctx.transform = transform
+        ctx.outside = _outside(transform, field.shape[:-2], pieces.into)
+        given, last = (field, made) if ctx.outside else (spectrum, product)  # what the factors of channels multiply
+        ctx.save_for_backward(
+            *pieces, None if pieces.into is None else given, inner, None if pieces.out is None else last
+        )
+        ctx.points = field.shape[:-2]
+        return result
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        into, weight, out, given, inner, last = ctx.saved_tensors
+        transform, batch = ctx.transform, gradient.shape[-2]
+        grad_into = grad_out = None
+        if out is not None and ctx.outside:
+            gradient, grad_out = _factor_back(gradient, last, out)
+        back = transform.analysis(gradient.flatten(-2), adjoint=True).unflatten(-1, (batch, -1))
+        if out is not None and not ctx.outside:
+            back, grad_out = _factor_back(back, last, out)
+        back, grad_weight = _mode_products_back(back, inner, weight, transform.complex)
+        if into is not None and not ctx.outside:
+            back, grad_into = _factor_back(back, given, into)
+        back = transform.synthesis(back.flatten(-2), ctx.points, adjoint=True).unflatten(-1, (batch, -1))
+        if into is not None and ctx.outside:
+            back, grad_into = _factor_back(back, given, into)
+        return None, back, grad_into, grad_weight, grad_out
+
+
+def _factor_back(
+    gradient: torch.Tensor, given: torch.Tensor, factor: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradients of ``given`` and of ``factor`` for that of their product."""
+    return torch.matmul(gradient, factor.T), torch.mm(given.flatten(0, -2).T, gradient.flatten(0, -2))
 
 
 def coefficients(transform: Transform, field: torch.Tensor, pieces: Pieces) -> torch.Tensor:
@@ -64,8 +114,10 @@ def coefficients(transform: Transform, field: torch.Tensor, pieces: Pieces) -> t
     return product if pieces.out is None else torch.matmul(product, pieces.out)
 
 
-def _outside(transform: Transform, points: Sequence[int], into: torch.Tensor) -> bool:
+def _outside(transform: Transform, points: Sequence[int], into: torch.Tensor | None) -> bool:
     """Whether channel factors cost less at the points, where they spare the transform channels, than at the modes."""
+    if into is None:
+        return False
     channels, rank = into.shape
     saved = (channels - rank) * transform.flops(points)
     return 2 * channels * rank * (math.prod(points) - transform.coefficients) < saved
@@ -73,15 +125,32 @@ def _outside(transform: Transform, points: Sequence[int], into: torch.Tensor) ->
 
 def _mode_products(spectrum: torch.Tensor, inner: torch.Tensor, complex_modes: bool) -> torch.Tensor:
     """Return ([2,] modes ..., batch, s) of ([2,] modes ..., batch, r) and weights ([2,] modes ..., r, s)."""
-    first = 1 if complex_modes else 0
-    left, right = spectrum.flatten(first, -3), inner.flatten(first, -3)
-    product = _complex_product(left, right) if complex_modes else torch.bmm(left, right)
+    left, right = _by_mode(spectrum, complex_modes), _by_mode(inner, complex_modes)
+    product = _parts(left, right, (-1, 1, 1)) if complex_modes else torch.bmm(left, right)
     return product.reshape(*spectrum.shape[:-1], product.shape[-1])
 
 
-def _complex_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    real = torch.baddbmm(torch.bmm(left[0], right[0]), left[1], right[1], alpha=-1)
-    imaginary = torch.baddbmm(torch.bmm(left[0], right[1]), left[1], right[0])
+def _mode_products_back(
+    gradient: torch.Tensor, spectrum: torch.Tensor, inner: torch.Tensor, complex_modes: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradients of spectrum and weights; the adjoint of a complex product takes the conjugate."""
+    outer, left, right = (_by_mode(one, complex_modes) for one in (gradient, spectrum, inner))
+    if complex_modes:
+        back, weights = _parts(outer, right.mT, (1, -1, 1)), _parts(left.mT, outer, (1, 1, -1))
+    else:
+        back, weights = torch.bmm(outer, right.mT), torch.bmm(left.mT, outer)
+    return back.view(spectrum.shape), weights.view(inner.shape)
+
+
+def _by_mode(values: torch.Tensor, complex_modes: bool) -> torch.Tensor:
+    return values.flatten(1 if complex_modes else 0, -3)
+
+
+def _parts(left: torch.Tensor, right: torch.Tensor, signs: tuple[int, int, int]) -> torch.Tensor:
+    """Return real and imaginary part, :math:`a c + s_1 b d` and :math:`s_2 a d + s_3 b c`, of pairs (a, b), (c, d)."""
+    (a, b), (c, d) = left.unbind(), right.unbind()
+    real = torch.bmm(a, c).baddbmm_(b, d, alpha=signs[0])
+    imaginary = torch.bmm(a, d).baddbmm_(b, c, beta=signs[1], alpha=signs[2])
     return torch.stack([real, imaginary])
 
 

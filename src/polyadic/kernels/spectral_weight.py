@@ -221,10 +221,11 @@ class SpectralWeight(nn.Module):
     def _pieces_tucker(self) -> list[Pieces]:
         layer, into, out, *modes = self.factors
         inner = self._entries(self.core).movedim((1, 2), (-2, -1))  # (layer rank, mode ranks ..., r, s)
-        for k, factor in enumerate(modes):
-            inner = torch.tensordot(self._entries(factor), inner, dims=([1], [1 + k])).movedim(0, 1 + k)
-        inner = torch.tensordot(layer.to(inner.dtype), inner, dims=1)
-        return [Pieces(into, one, out.T) for one in self._parts_first(inner)]
+        for axis, factor in enumerate(modes, 1):
+            inner = _along(self._entries(factor), inner, axis)
+        parts = torch.view_as_real(inner).movedim(-1, 0) if self.complex_modes else inner[None]
+        mixed = _along(layer, parts.contiguous(), 1)  # (part, layer, modes ..., r, s)
+        return [Pieces(into, one if self.complex_modes else one[0], out.T) for one in mixed.unbind(1)]
 
     def _start_cp(self, rank: Rank) -> None:
         terms = cp_rank(self.shape, rank)
@@ -271,6 +272,13 @@ class SpectralWeight(nn.Module):
 
     def _parts_first(self, entries: torch.Tensor) -> torch.Tensor:
         return torch.view_as_real(entries).movedim(-1, 1).contiguous() if self.complex_modes else entries
+
+
+def _along(matrix: torch.Tensor, tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the product of a matrix and a tensor along an axis, contiguous, without a copy of a contiguous tensor."""
+    before, after = tensor.shape[:axis], tensor.shape[axis + 1 :]
+    flat = tensor.reshape(math.prod(before), tensor.shape[axis], math.prod(after))
+    return torch.bmm(matrix.expand(len(flat), -1, -1), flat).view(*before, len(matrix), *after)
 
 
 def _check_fraction(rank: float) -> None:

@@ -228,6 +228,7 @@ class Transform:
         if any(axis.boundary == "neumann" and axis.grid == "left" for axis in self.axes):
             raise ValueError("grid 'left' has no last node, which boundary 'neumann' needs; accepted are both, centre")
         self.complex = last >= 0
+        self._shape = tuple(len(axis.numbers) for axis in self.axes)
         real = [a for a, axis in enumerate(self.axes) if not axis.complex]
         self._order = (*real, *(a for a in reversed(range(len(self.axes))) if self.axes[a].complex))
         self._cache: dict[tuple[object, ...], tuple[torch.Tensor, torch.Tensor]] = {}
@@ -235,7 +236,7 @@ class Transform:
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of kept modes per axis."""
-        return tuple(len(axis.numbers) for axis in self.axes)
+        return self._shape
 
     @property
     def coefficients(self) -> int:
@@ -251,12 +252,16 @@ class Transform:
             sizes[a] = self.shape[a] * (2 if self.axes[a].half else 1)
         return total
 
-    def analysis(self, field: torch.Tensor) -> torch.Tensor:
-        """Return the coefficients, ([2,] modes ..., columns), of a field (points ..., columns)."""
+    def analysis(self, field: torch.Tensor, adjoint: bool = False) -> torch.Tensor:
+        """Return the coefficients, ([2,] modes ..., columns), of a field (points ..., columns).
+
+        With ``adjoint`` the transpose of the synthesis is applied instead, which takes a gradient back through it.
+        """
         part = -1  # position of the axis of real and imaginary parts, once there is one
         for a in self._order:
             axis = self.axes[a]
-            left = self._matrices(a, field.shape[a], field)[0]
+            pair = self._matrices(a, field.shape[a], field)
+            left = pair[1].T if adjoint else pair[0]
             if axis.complex and not axis.half:
                 field, part = _beside(field, part, a + 1), a
                 field = _product(left, field, a, 2).unflatten(a, (2, -1))
@@ -267,17 +272,23 @@ class Transform:
         return _beside(field, part, 0) if self.complex else field
 
     def synthesis(
-        self, spectrum: torch.Tensor, points: Sequence[int], rows: tuple[int, int] | None = None
+        self,
+        spectrum: torch.Tensor,
+        points: Sequence[int],
+        rows: tuple[int, int] | None = None,
+        adjoint: bool = False,
     ) -> torch.Tensor:
         """Return the field (points ..., columns) of coefficients ([2,] modes ..., columns).
 
-        With ``rows`` only the points from a first one to one before the second are made along the first axis.
+        With ``rows`` only the points from a first one to one before the second are made along the first axis. With
+        ``adjoint`` the transpose of the analysis is applied instead.
         """
         part = 0 if self.complex else -1
         first, stop = rows or (0, points[0])
         for a in reversed(self._order):
             axis = self.axes[a]
-            right, count = self._matrices(a, points[a], spectrum)[1], points[a]
+            pair, count = self._matrices(a, points[a], spectrum), points[a]
+            right = pair[0].T if adjoint else pair[1]
             if a == 0 and rows is not None:
                 parts = 2 if axis.complex and not axis.half else 1  # of each point, in neighbouring rows
                 right, count = right[parts * first : parts * stop], stop - first

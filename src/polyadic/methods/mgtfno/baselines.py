@@ -75,7 +75,7 @@ def baselines(cfg: BaselinesConfig, fields: xr.Dataset) -> xr.Dataset:
 def _network(cfg: BaselinesConfig, name: str, fields: xr.Dataset, inputs: Arrays) -> Arrays:
     from polyadic.methods.mgtfno import network, training
 
-    architecture: dict[str, Any] = network.geometry(fields)
+    architecture: dict[str, Any] = {**network.geometry(fields), "symmetric": cfg.transposition}
     axes = len(architecture["boundary"])
     if name == "unet":
         architecture |= {"form": "unet", "width": cfg.unet_width, "depth": 3}

@@ -1,6 +1,6 @@
 """Build networks from plain settings, with normalisation and patches around them, and turn them to files and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,10 @@ class Operator(nn.Module):
         settings of the form; for tfno also ``levels`` and ``padding`` (a share of the points an axis) of the patches,
         ``patch`` (their transform), ``positions`` (whether they get coordinates), and ``coarse``: whether an operator
         of the whole domain, coarsened as the coarsest view is, predicts first. Its prediction is a channel of the
-        patches, which add what it lacks.
+        patches, which add what it lacks. With ``stencil`` above 1 (values an axis that the lifting sees round a point)
+        also ``points``: those of the training grid, whose spacing the stencil keeps on others. With ``symmetric`` a
+        prediction (not a step of the training) is the mean over the field and the field with its first two axes
+        exchanged.
     """
 
     input_mean: torch.Tensor
@@ -47,7 +50,7 @@ class Operator(nn.Module):
         axes = len(architecture["boundary"])
         self.network = _network(self.architecture, self.levels)
         coarse = self.levels and architecture.get("coarse")
-        self.coarse = _network({**self.architecture, "levels": 0, "grid": ["centre"] * axes}, 0) if coarse else None
+        self.coarse = _network(_coarsest(self.architecture), 0) if coarse else None
         for name, channels in (("input", architecture["in_channels"]), ("output", architecture["out_channels"])):
             self.register_buffer(f"{name}_mean", torch.zeros(channels, *[1] * axes))
             self.register_buffer(f"{name}_scale", torch.ones(channels, *[1] * axes))
@@ -63,9 +66,15 @@ class Operator(nn.Module):
     def forward(self, field: torch.Tensor) -> torch.Tensor:
         """Return (batch, out_channels, axes ...) of (batch, in_channels, axes ...)."""
         given = (field - self.input_mean) / self.input_scale
-        found = self._patched(given) if self.levels else self.network(given)
+        found = self._patched(given) if self.levels else self._whole(given, self.network)
         result: torch.Tensor = found * self.output_scale + self.output_mean
         return result
+
+    def _whole(self, given: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        found = network(given)
+        if self.training or not self.architecture.get("symmetric"):
+            return found
+        return (found + network(given.transpose(2, 3)).transpose(2, 3)) / 2
 
     def _patched(self, field: torch.Tensor) -> torch.Tensor:
         """Return the stitched fields; one patch at a time holds activations, here and in the backward pass."""
@@ -98,7 +107,7 @@ class Operator(nn.Module):
     def predicted_in_rows(self, field: torch.Tensor) -> torch.Tensor:
         """Return the outputs of fields of the whole domain, holding one state of the network and no activations."""
         given = (field - self.input_mean) / self.input_scale
-        found = self.network.in_rows(given) if isinstance(self.network, TFNO) else self.network(given)
+        found = self._whole(given, self.network.in_rows if isinstance(self.network, TFNO) else self.network)
         return found * self.output_scale + self.output_mean
 
     def predicted_patch(self, views: Sequence[torch.Tensor], corner: tuple[int, ...]) -> torch.Tensor:
@@ -158,7 +167,27 @@ def _network(architecture: Mapping[str, Any], levels: int) -> nn.Module:
         [architecture.get("patch", "open")] * len(boundary) if levels else boundary,
         grid=["centre"] * len(boundary) if levels else grid,
         positions=_positions(architecture, levels),
+        stencil=architecture.get("stencil", 1),
+        spacing=_spacing(architecture, levels),
     )
+
+
+def _coarsest(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the operator of the coarsest view of the whole domain is."""
+    points = [n // 2 ** architecture["levels"] for n in architecture.get("points", ())]
+    return {**architecture, "levels": 0, "grid": ["centre"] * len(architecture["boundary"]), "points": points}
+
+
+def _spacing(architecture: Mapping[str, Any], levels: int) -> list[float]:
+    """Return how far points of the training grid lie apart, as shares of what a network sees: domain or patch."""
+    spacing = []
+    for n, kind, where in zip(
+        architecture.get("points", ()), architecture["boundary"], architecture["grid"], strict=False
+    ):
+        patch = n // 2**levels + 2 * round(architecture["padding"] * n) if levels else n
+        closed = where == "both" and kind != "periodic" and not levels
+        spacing.append(1 / (patch - 1 if closed else patch))
+    return spacing
 
 
 def _positions(architecture: Mapping[str, Any], levels: int) -> Positions:

@@ -20,7 +20,9 @@ class TrainingConfig:
     warmup: float = setting(0.2, "share of the steps in which the learning rate rises, in (0, 1)")
     loss: Literal["h1", "l2"] = setting("h1", "what is minimised: the relative H1 or L2 error")
     transposition: bool = setting(
-        False, "whether half of the batches have the first two axes exchanged: only where the equation allows it"
+        False,
+        "whether half of the batches have the first two axes exchanged, and predictions of the whole domain are means"
+        " over both: only where the equation allows it",
     )
     pushforward: float = setting(
         0.0,

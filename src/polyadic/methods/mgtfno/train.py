@@ -29,6 +29,9 @@ class TrainConfig(TrainingConfig):
         0.06, "a share of the dense parameters as 0.06, or true ranks as 8 or [3, 8, 8, 6, 6]; 1.0 for dense"
     )
     joint: bool = setting(True, "whether one tensor holds the spectral weights of all layers")
+    stencil: int = setting(
+        1, "values an axis of the input that the first layer sees round each point, odd; 1: the point alone"
+    )
     levels: int = setting(0, "multi-grid levels L: 2^L patches an axis, each with L coarser views; 0: the whole domain")
     padding: float = setting(0.125, "padding of a patch on each side, a share of the points of the whole axis")
     coarse: bool = setting(
@@ -43,6 +46,8 @@ class TrainConfig(TrainingConfig):
         for name, low in (("width", 2), ("layers", 1), ("levels", 0), ("seed", 0)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be at least {low}, found {getattr(self, name)}")
+        if self.stencil < 1 or self.stencil % 2 == 0:
+            raise ValueError(f"stencil is to be odd, from 1, found {self.stencil}")
         if not 0 <= self.padding < 0.5:
             raise ValueError(f"padding is a share in [0, 0.5), found {self.padding:g}")
 
@@ -61,7 +66,10 @@ def train(cfg: TrainConfig, fields: xr.Dataset, fine: xr.Dataset | None = None) 
 
     sets = [fields] if fine is None else [fields, _without_test(fine)]
     known = network.geometry(fields)
-    architecture = {**known, **_form(cfg, len(kind.space(fields))), **_patches(cfg, known["boundary"])}
+    points = [int(fields.sizes[name]) for name in kind.space(fields)]
+    architecture = {**known, **_form(cfg, points), **_patches(cfg, known["boundary"])}
+    if cfg.transposition and not cfg.levels:
+        architecture["symmetric"] = True
     if fine is not None and network.geometry(fine) != known:
         raise InputError(f"setting fine: its grid and channels are {network.geometry(fine)}, expected {known}")
     module = training.fit(architecture, sets, cfg.training(cfg.seed))
@@ -89,7 +97,8 @@ def _without_test(fine: xr.Dataset) -> xr.Dataset:
     return kind.where_split(fine, "train", "validation")
 
 
-def _form(cfg: TrainConfig, axes: int) -> dict[str, Any]:
+def _form(cfg: TrainConfig, points: list[int]) -> dict[str, Any]:
+    axes = len(points)
     modes = [cfg.modes] * axes if isinstance(cfg.modes, int) else list(cfg.modes)
     if len(modes) != axes:
         raise InputError(f"setting modes names {len(modes)} numbers, the fields have {axes} axes; name one an axis")
@@ -101,6 +110,7 @@ def _form(cfg: TrainConfig, axes: int) -> dict[str, Any]:
         "factorisation": cfg.factorisation,
         "rank": list(cfg.rank) if isinstance(cfg.rank, tuple) else cfg.rank,
         "joint": cfg.joint,
+        **({"stencil": cfg.stencil, "points": points} if cfg.stencil > 1 else {}),
     }
 
 
