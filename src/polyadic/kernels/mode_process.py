@@ -86,12 +86,12 @@ class Update:
     gain: float
 
 
-def point_prior(points: Points) -> PointPrior | InducingPrior:
-    """Return a mode of points: dense up to :data:`LARGEST_DENSE` of them, else by inducing points."""
+def point_prior(points: Points, inducing: int = inducing_process.INDUCING) -> PointPrior | InducingPrior:
+    """Return a mode of points: dense up to :data:`LARGEST_DENSE` of them, else by at most that many inducing points."""
     at, size = points.coordinates, points.coordinates.shape[0]
     if size <= LARGEST_DENSE:
         return PointPrior(points, dense_process.distances(points.geometry, at, at), max(1, JOINT // size))
-    chosen = inducing_process.spread_points(points.geometry, at, inducing_process.INDUCING)
+    chosen = inducing_process.spread_points(points.geometry, at, inducing)
     return InducingPrior(points, chosen, dense_process.distances(points.geometry, at[chosen], at[chosen]))
 
 

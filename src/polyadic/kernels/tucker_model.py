@@ -9,14 +9,20 @@ from scipy.special import ndtr
 
 from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_refill, tucker_start
 from polyadic.kernels.core_form import extend
-from polyadic.kernels.functional_tucker import Options, Start, Table, TuckerPosterior, fit
+from polyadic.kernels.functional_tucker import attempt, fit
+from polyadic.kernels.inducing_process import INDUCING
 from polyadic.kernels.mode_process import AxisPrior, Prior
 from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import predictive_moments
 from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, known_functions, periods
+from polyadic.kernels.tucker_table import Options, Start, Table, TuckerPosterior
 
 Array = NDArray[np.float64]
 REFILLS = 3
+FEWEST = 2
+"""Values an index, on average and in some mode, from which kernels are chosen early."""
+LATE = 20_000
+"""Most rows for which whole fits of several kernels are compared."""
 CHUNK = 30_000_000
 CANDIDATES = ("matern12", "matern32", "matern52")
 """The kernels that ``"auto"`` chooses from. A fit begins with the roughest: a smooth one would call roughness noise."""
@@ -33,7 +39,9 @@ class FitSettings:
     seed
         Seed of the start of modes without geometry.
     max_iterations, tolerance
-        See :class:`polyadic.kernels.functional_tucker.Options`.
+        See :class:`polyadic.kernels.tucker_table.Options`.
+    inducing
+        Inducing points of a mode of more than :data:`polyadic.kernels.mode_process.LARGEST_DENSE` points.
     """
 
     core: str = "auto"
@@ -42,6 +50,7 @@ class FitSettings:
     seed: int = 0
     max_iterations: int = 60
     tolerance: float = 1e-3
+    inducing: int = INDUCING
 
 
 @dataclass(frozen=True)
@@ -71,15 +80,15 @@ class TuckerModel:
     drift_scale: Array
 
 
-def _prior(X: Array, layout: Layout, k: int) -> tuple[Prior, NDArray[np.int32]]:
+def _prior(X: Array, layout: Layout, k: int, inducing: int) -> tuple[Prior, NDArray[np.int32]]:
     coordinates, extra = list(layout.modes[k]), list(layout.covariates[k])
     unique, first, where = distinct_rows(X[:, coordinates])
     geometry, _, kernel = layout.kernels[k].partition(" ")
     if not kernel:
         name = harmonics.separate(geometry)[0]
-        return AxisPrior(_first(name), np.ascontiguousarray(unique[:, 0])), where.astype(np.int32)
+        return AxisPrior(_first(name), np.ascontiguousarray(unique[:, 0])), where.astype(np.int32, copy=False)
     points = dense_process.points_of(_first(kernel), geometry, unique, X[first][:, extra])
-    return mode_process.point_prior(points), where.astype(np.int32)
+    return mode_process.point_prior(points, inducing), where.astype(np.int32, copy=False)
 
 
 def _first(kernel: str) -> str:
@@ -139,14 +148,13 @@ def fit_model(
     form = choose_form(settings.core, layout.ranks, tuple(2 * periods(layout, k).size for k in modes))
     linked = link_values(settings.link, y)
     centre, scale = float(linked.mean()), float(linked.std()) or 1.0
-    parts = [_prior(X, layout, k) for k in modes]
+    parts = [_prior(X, layout, k, settings.inducing) for k in modes]
     priors, index = tuple(part[0] for part in parts), np.stack([part[1] for part in parts], axis=1)
     raw = X[:, list(layout.drift)]
     drift_centre, drift_scale = raw.mean(axis=0), np.where(raw.std(axis=0) > 0, raw.std(axis=0), 1.0)
     known = tuple(known_functions(layout, k, mode_process.coordinates(priors[k])[0], form.kind) for k in modes)
     table = Table(index, (linked - centre) / scale, (raw - drift_centre) / drift_scale, known)
-    choice = tuple(CANDIDATES if _is_open(kernel) else () for kernel in layout.kernels)
-    options = Options(settings.noise, settings.max_iterations, settings.tolerance, choice)
+    options = Options(settings.noise, settings.max_iterations, settings.tolerance, *_choices(layout, priors, y.size))
     starts = tucker_start.starts(form, priors, table, settings.seed) if begin is None else [_continued(begin, priors)]
     posterior = fit(form, priors, table, starts, options)
     if begin is None:
@@ -158,7 +166,7 @@ def fit_model(
 def _refilled(
     priors: tuple[Prior, ...], table: Table, posterior: TuckerPosterior, options: Options, seed: int
 ) -> TuckerPosterior:
-    """Return the posterior with new functions in the slots of pruned ones, as long as that raises the bound."""
+    """Return the posterior with new functions in the slots of pruned ones, as long as they stay and raise the bound."""
     generator = np.random.default_rng(seed)
     for _ in range(REFILLS):
         chosen = tuple(
@@ -168,8 +176,9 @@ def _refilled(
         start = tucker_refill.refilled(chosen, table, posterior, generator)
         if start is None:
             break
-        found = fit(posterior.form, chosen, table, [start], options)
-        if found.bound[-1] <= posterior.bound[-1]:
+        new = tucker_refill.empty_slots(posterior)
+        found = attempt(posterior.form, chosen, table, start, options, new)
+        if found is None or found.bound[-1] <= posterior.bound[-1]:
             break
         posterior = found
     return posterior
@@ -177,6 +186,18 @@ def _refilled(
 
 def _kernel(state: mode_process.Posterior) -> str:
     return state.kernel if isinstance(state, AxisPosterior) else state.points.kernel
+
+
+def _choices(layout: Layout, priors: tuple[Prior, ...], rows: int) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """Return the kernels to choose from in an early sweep, and those to choose from once the noise has settled.
+
+    Where no mode has indexes of more than about one value, noise and roughness are told apart by the shape of the
+    functions alone, and noise that is still too high favours a smooth one.
+    """
+    opened = tuple(CANDIDATES if _is_open(kernel) else () for kernel in layout.kernels)
+    closed: tuple[tuple[str, ...], ...] = tuple(() for _ in opened)
+    late = rows <= LATE and all(rows < FEWEST * mode_process.size(prior) for prior in priors)
+    return (closed, opened) if late else (opened, closed)
 
 
 def _is_open(kernel: str) -> bool:
@@ -250,7 +271,7 @@ def given_functions(model: TuckerModel, k: int, unique: Array) -> Array | None:
     return known_functions(model.layout, k, unique, model.posterior.form.kind) * amplitude[k]
 
 
-def _distinct(layout: Layout, X: Array, k: int) -> tuple[Array, NDArray[np.int64]]:
+def _distinct(layout: Layout, X: Array, k: int) -> tuple[Array, NDArray[np.int32]]:
     unique, _, where = distinct_rows(X[:, [*layout.modes[k], *layout.covariates[k]]])
     return unique, where
 

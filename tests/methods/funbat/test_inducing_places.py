@@ -27,9 +27,8 @@ def posterior(rows) -> xr.DataTree:
     """Places, with elevation, by 6 inducing places."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mode_process, "LARGEST_DENSE", 3)
-        patch.setattr(inducing_process, "INDUCING", 6)
         patch.setattr(inducing_process, "COARSE", 4)
-        return fit(FitConfig(rank=2, max_iterations=5, residual="none"), observations=rows)
+        return fit(FitConfig(rank=2, max_iterations=5, residual="none", inducing_places=6), observations=rows)
 
 
 def test_a_file_holds_the_whole_model(posterior, tmp_path):

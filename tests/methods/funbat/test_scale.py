@@ -7,10 +7,12 @@ import xarray as xr
 
 from polyadic.core import io
 from polyadic.evaluation import reductions, scores
+from polyadic.kernels import tucker_layout
 from polyadic.kernels.tucker_layout import distinct_rows
 from polyadic.kinds import observations as kind
 from polyadic.kinds import predictions as predictions_kind
 from polyadic.methods.funbat.baselines import BaselinesConfig, baselines
+from polyadic.methods.funbat.columns import columns_of
 from polyadic.methods.funbat.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.funbat.fit import FitConfig, fit
 from polyadic.methods.funbat.predict import PredictConfig, predict
@@ -97,7 +99,9 @@ def test_scores_of_lazy_predictions_equal_those_of_loaded_ones():
     np.testing.assert_array_equal(lazy["standard_error"], eager["standard_error"])
 
 
-def test_distinct_rows_are_those_of_a_sort():
+@pytest.mark.parametrize("chunk", [2**18, 64])
+def test_distinct_rows_are_those_of_a_sort(monkeypatch, chunk):
+    monkeypatch.setattr(tucker_layout, "CHUNK", chunk)
     table = np.random.default_rng(0).integers(-3, 3, (500, 3)) / 4
     for columns in (1, 2, 3):
         found = distinct_rows(table[:, :columns])
@@ -157,3 +161,13 @@ def test_figures_of_many_observations_are_samples_and_say_so(monkeypatch):
     assert isinstance(rows["temperature"].data, dask.array.Array)
     assert "50 of 288 rows" in observations_figures.coverage(rows).axes[0].get_title()
     assert "50 of 288 rows" in observations_figures.distribution(rows).axes[0].get_title()
+
+
+def test_the_months_of_a_climatology_get_a_periodic_kernel():
+    """Their index states its period: December is next to January."""
+    ds = kind.example()
+    month = ("obs", ds["time"].dt.month.to_numpy().astype(float), {"units": "1", "long_name": "month", "period": 12})
+    ds = ds.drop_vars("time").assign_coords(month=month)
+    ds.attrs["indexes"] = '["latitude", "longitude", "month"]'
+    assert columns_of(ds, {}, {}).kernels == ("sphere auto", "periodic(12)")
+    assert columns_of(ds, {}, {"month": "matern32"}).kernels[1] == "matern32"
