@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_refill, tucker_start
 from polyadic.kernels.core_form import extend
-from polyadic.kernels.functional_tucker import attempt, fit
+from polyadic.kernels.functional_tucker import CLIMB, attempt, fit
 from polyadic.kernels.inducing_process import INDUCING
 from polyadic.kernels.mode_process import AxisPrior, Prior
 from polyadic.kernels.state_space import AxisPosterior
@@ -155,7 +155,11 @@ def fit_model(
     known = tuple(known_functions(layout, k, mode_process.coordinates(priors[k])[0], form.kind) for k in modes)
     table = Table(index, (linked - centre) / scale, (raw - drift_centre) / drift_scale, known)
     options = Options(settings.noise, settings.max_iterations, settings.tolerance, *_choices(layout, priors, y.size))
-    starts = tucker_start.starts(form, priors, table, settings.seed) if begin is None else [_continued(begin, priors)]
+    starts = (
+        tucker_start.starts(form, priors, table, settings.seed)
+        if begin is None
+        else [_continued(begin.posterior, priors)]
+    )
     posterior = fit(form, priors, table, starts, options)
     if begin is None:
         posterior = _refilled(priors, table, posterior, options, settings.seed)
@@ -166,8 +170,13 @@ def fit_model(
 def _refilled(
     priors: tuple[Prior, ...], table: Table, posterior: TuckerPosterior, options: Options, seed: int
 ) -> TuckerPosterior:
-    """Return the posterior with new functions in the slots of pruned ones, as long as they stay and raise the bound."""
+    """Return the posterior with new functions in the slots of pruned ones, as long as they stay and raise the bound.
+
+    Where none stay, sweeps go on until the bound has settled over three of them: pruned slots may be a sign that a
+    function elsewhere is still being divided in two.
+    """
     generator = np.random.default_rng(seed)
+    options = replace(options, kernels=(), late=())
     for _ in range(REFILLS):
         chosen = tuple(
             mode_process.with_kernel(prior, _kernel(state)) or prior
@@ -179,8 +188,23 @@ def _refilled(
         new = tucker_refill.empty_slots(posterior)
         found = attempt(posterior.form, chosen, table, start, options, new)
         if found is None or found.bound[-1] <= posterior.bound[-1]:
-            break
+            return _settled(chosen, table, posterior, options)
         posterior = found
+    return posterior
+
+
+def _settled(priors: tuple[Prior, ...], table: Table, posterior: TuckerPosterior, options: Options) -> TuckerPosterior:
+    """Return the posterior after more sweeps, unless it was stopped by their number."""
+    for _ in range(REFILLS):
+        if not posterior.converged:
+            break
+        before = posterior.bound
+        found = fit(posterior.form, priors, table, [_continued(posterior, priors)], options)
+        if found.bound[-1] <= before[-1]:
+            break
+        posterior = replace(found, bound=np.r_[before, found.bound[found.bound > before[-1]]])
+        if posterior.bound[-1] - before[-1] < CLIMB * options.tolerance * table.value.size:
+            break
     return posterior
 
 
@@ -209,9 +233,8 @@ def _named(layout: Layout, k: int, state: mode_process.Posterior) -> str:
     return re.sub(r"\bauto\b", _kernel(state), layout.kernels[k])
 
 
-def _continued(model: TuckerModel, priors: tuple[Prior, ...]) -> Start:
-    """Return the functions of a model at the unique indexes of other rows, with its hyperparameters."""
-    posterior = model.posterior
+def _continued(posterior: TuckerPosterior, priors: tuple[Prior, ...]) -> Start:
+    """Return the functions of a posterior at the unique indexes of other rows, with its hyperparameters."""
     moments = tucker_refill.moments(priors, posterior)
     return Start(
         [mean for mean, _ in moments],
