@@ -263,15 +263,16 @@ def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
     if isinstance(prior, InducingPrior):
         return inducing_mode.finish(log_parameters, prior.points, prior.chosen, (precision, shift, mean))
     D, functions = shift.shape
-    weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, functions, D))
+    own_blocks = blocks(prior, functions)
+    weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, own_blocks[0].size, D))
     group = np.zeros(functions, dtype=np.int64)
-    for label, block in enumerate(blocks(prior, functions)):
+    for label, block in enumerate(own_blocks):
         own = np.ascontiguousarray(precision[:, block][:, :, block])
         pull = _block_shift(precision, shift, mean, block)
         found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
         weight[:, block], group[block] = found.weight, label
         for i, r in enumerate(block):
-            reduction[r][:, block] = found.reduction[i]
+            reduction[r][:, : block.size] = found.reduction[i]
     return DensePosterior(prior.points, log_parameters, group, weight, reduction)
 
 

@@ -49,13 +49,16 @@ def sort_entries(index: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Entr
     >>> sort_entries(np.array([[1, 0], [0, 0], [1, 1]], np.int32), (2, 2))[0].order
     array([1, 0, 2], dtype=int32)
     """
-    count, found = index.shape[0], []
-    for mode, D in enumerate(sizes):
-        order: Rows = np.empty(count, np.int32) if count < 2**31 else np.empty(count, np.int64)
-        start, others = np.zeros(D + 1, np.int64), np.empty((count, len(sizes) - 1), np.int32)
-        _sort(index, mode, start, order, others)
-        found.append(Entries(order, start, others))
-    return tuple(found)
+    return tuple(sort_by(index, mode, size) for mode, size in enumerate(sizes))
+
+
+def sort_by(index: NDArray[np.int32], mode: int, size: int) -> Entries:
+    """Return the entries (N, K) sorted by one mode of ``size`` indexes, see :func:`sort_entries`."""
+    count, modes = index.shape
+    order: Rows = np.empty(count, np.int32) if count < 2**31 else np.empty(count, np.int64)
+    start, others = np.zeros(size + 1, np.int64), np.empty((count, modes - 1), np.int32)
+    _sort(index, mode, start, order, others)
+    return Entries(order, start, others)
 
 
 class Sums:

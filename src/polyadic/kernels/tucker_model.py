@@ -13,7 +13,8 @@ from polyadic.kernels.functional_tucker import CLIMB, attempt, fit
 from polyadic.kernels.inducing_process import INDUCING
 from polyadic.kernels.mode_process import AxisPrior, Prior
 from polyadic.kernels.state_space import AxisPosterior
-from polyadic.kernels.tucker_form import predictive_moments
+from polyadic.kernels.tucker_entries import sort_by
+from polyadic.kernels.tucker_form import entry_moments
 from polyadic.kernels.tucker_layout import Layout, choose_form, distinct_rows, known_functions, periods
 from polyadic.kernels.tucker_table import Options, Start, Table, TuckerPosterior
 
@@ -266,16 +267,32 @@ def latent_moments(model: TuckerModel, X: Array, season: bool = False) -> tuple[
             found = np.zeros_like(found[0]), np.zeros_like(found[1])
         moments.append(extend(form, k, *found, given_functions(model, k, unique)))
         places.append(where)
-    mean, variance = np.empty(X.shape[0]), np.empty(X.shape[0])
-    rest = [moment[1].shape[1] for moment in moments[1:]]
-    step = max(1, CHUNK // int(np.prod(rest) if form.kind == "tucker" else form.sizes[0] ** 2))
-    for begin in range(0, X.shape[0], step):
-        rows = slice(begin, begin + step)
-        first = [moment[0][where[rows]] for moment, where in zip(moments, places, strict=True)]
-        second = [moment[1][where[rows]] for moment, where in zip(moments, places, strict=True)]
-        mean[rows], variance[rows] = predictive_moments(form, posterior.core, first, second)
+    mean, variance = _combined(posterior, moments, np.stack(places, axis=1))
     drift, spread = drift_moments(model, X)
     return model.centre + model.scale * mean + drift, model.scale**2 * variance + spread
+
+
+def _combined(
+    posterior: TuckerPosterior, moments: list[tuple[Array, Array]], index: NDArray[np.int32]
+) -> tuple[Array, Array]:
+    """Return mean and variance (n,) of the core's products of functions, whose moments are of distinct indexes (n, K).
+
+    The core is contracted with each index of the mode of fewest once.
+    """
+    form, mean, variance = posterior.form, np.empty(index.shape[0]), np.empty(index.shape[0])
+    mode = int(np.argmin([first.shape[0] for first, _ in moments]))
+    width = [moment[1].shape[1] for k, moment in enumerate(moments) if k != mode]
+    step = max(1, CHUNK // int(np.prod(width) if form.kind == "tucker" else form.sizes[0] ** 2))
+    for begin in range(0, index.shape[0], step):
+        rows = slice(begin, begin + step)
+        own, place = np.unique(index[rows, mode], return_inverse=True)
+        part = index[rows].copy()
+        part[:, mode] = place
+        near = list(moments)
+        near[mode] = moments[mode][0][own], moments[mode][1][own]
+        found = entry_moments(form, posterior.core, mode, sort_by(part, mode, own.size), near)
+        mean[rows], variance[rows] = found
+    return mean, variance
 
 
 def drift_moments(model: TuckerModel, X: Array) -> tuple[Array, Array]:
