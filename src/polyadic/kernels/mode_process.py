@@ -26,6 +26,9 @@ from polyadic.kernels.state_space import AxisPosterior
 Array = NDArray[np.float64]
 LARGEST_DENSE = 3000
 """Most points of a mode that is solved densely."""
+LITTLE = 1e-3
+"""Variance that effects of single points begin with where there are inducing points: hardly any evidence tells a small
+one from none, but it is in the error of every new point, so it has to earn its size."""
 JOINT = 600
 """Most points times functions that are solved together."""
 Posterior = AxisPosterior | DensePosterior | InducingPosterior
@@ -155,6 +158,8 @@ def start_parameters(prior: Prior, functions: int) -> Array:
     low, high = span(prior)
     values = {"length": np.sqrt(low * high), "roughness": 1.0}
     row = [np.log(share if "variance" in name else values[name.split("_")[0]]) for name in names]
+    if isinstance(prior, InducingPrior):
+        row[-1] = np.log(LITTLE)
     return np.tile(row, (functions, 1))
 
 

@@ -98,7 +98,8 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
         tolerance=cfg.tolerance,
         inducing=cfg.inducing_places,
     ).fit(table, values)
-    progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {train[target].attrs.get('units', '1')}")
+    unit = str(train[target].attrs.get("units", "1")) if cfg.link == "identity" else f"of the {cfg.link}"
+    progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {unit}")
     # Beside a local process the Tucker part stops early on purpose: more sweeps would follow what that is there for.
     if not model.converged_ and model.combined_.residual is None:
         progress.warn(f"not converged after {model.n_iter_} sweeps; raise max_iterations or tolerance")
