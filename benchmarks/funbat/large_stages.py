@@ -69,7 +69,11 @@ def main() -> None:
     for text in args.set:
         key, value = text.split("=", 1)
         stage, name = key.split(".")
-        settings.setdefault(stage, {})[name] = json.loads(value) if value[:1] in '0123456789["{tfn' else value
+        own = settings.setdefault(stage, {})
+        try:
+            own[name] = json.loads(value)
+        except json.JSONDecodeError:  # a word, such as none
+            own[name] = value
     steps = commands(args.data, args.out, settings)
     chosen = [name for name in steps if not args.only or name.split()[-1] in args.only.split(",")]
     total = [0.0, 0.0]

@@ -13,7 +13,7 @@ import yaml
 from polyadic import comparison, registry
 from polyadic.core import config as configs
 from polyadic.core import digest, io, provenance
-from polyadic.core.errors import InputError, nearest
+from polyadic.core.errors import InputError, KnownFormError, OtherFormError, nearest
 from polyadic.core.stage import check_files
 
 
@@ -69,13 +69,14 @@ def read(args: argparse.Namespace) -> None:
 
 def _chosen(candidates: dict[str, Any], files: Sequence[Path], given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the source of the files and its settings: one that knows them, else one that has the settings given."""
-    known, refusals = {}, {}
+    known: dict[str, dict[str, Any]] = {}
+    refusals: dict[str, InputError] = {}
     for name, stage in candidates.items():
         suggest = getattr(importlib.import_module(stage.module), "suggest", None)
         try:
             known[name] = {**(suggest(files) if suggest else {}), **given}
         except InputError as error:
-            refusals[name] = str(error)
+            refusals[name] = error
     fitting = [name for name in known if _has(candidates[name], given)]
     if len(fitting) > 1:
         kinds = " or ".join(f"--kind {candidates[name].output.kind}" for name in fitting)
@@ -86,8 +87,15 @@ def _chosen(candidates: dict[str, Any], files: Sequence[Path], given: dict[str, 
         if given and _has(candidates[name], given):
             return name, given
     raise InputError(
-        "; ".join(refusals.values()) or f"no source of {', '.join(known)} has the settings {', '.join(given)}"
+        _closest((*refusals.values(),)) or f"no source of {', '.join(known)} has the settings {', '.join(given)}"
     )
+
+
+def _closest(refusals: Sequence[InputError]) -> str:
+    """Return what the sources say that came closest to reading the files, nothing where none refuses."""
+    own: Sequence[InputError] = [error for error in refusals if isinstance(error, KnownFormError)]
+    near = own or [error for error in refusals if not isinstance(error, OtherFormError)] or refusals
+    return "; ".join(map(str, near))
 
 
 def _has(stage: Any, settings: dict[str, Any]) -> bool:

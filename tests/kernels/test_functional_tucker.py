@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polyadic.kernels import tucker_entries, tucker_layout, tucker_model, tucker_noise
+from polyadic.kernels import dense_process, functional_tucker, tucker_entries, tucker_layout, tucker_model, tucker_noise
 
 
 def planted(seed=0, n=240, noise=0.05, interaction=0.15):
@@ -74,6 +74,34 @@ def test_useless_functions_are_pruned():
     assert [int((strength > 1e-3).sum()) for strength in found] == [1, 1]
 
 
+def test_functions_that_are_not_there_are_looked_for_once(monkeypatch):
+    """One product, rank 3 offered: new functions in the empty slots are pruned within three sweeps, and given up."""
+    asked = []
+
+    def watched(form, priors, table, start, options, new):
+        asked.append(functional_tucker.attempt(form, priors, table, start, options, new))
+        return asked[-1]
+
+    monkeypatch.setattr(tucker_model, "attempt", watched)
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 30, (900, 2)) / 3.0
+    fitted(X, np.sin(X[:, 0]) * np.cos(X[:, 1]) + 0.2 * rng.normal(size=900), rank=3)
+    assert asked == [None]
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("true", ["matern12", "matern52"])
+def test_roughness_is_told_from_noise_with_one_value_an_index(true, seed):
+    """300 values at as many times: within two nats of the better of the fits with a rough and with a smooth kernel."""
+    rng = np.random.default_rng(seed)
+    t = np.sort(rng.uniform(0, 100, (300, 1)), axis=0)
+    K = dense_process.matern(true, abs(t - t.T), 5.0)[0] + 1e-9 * np.eye(300)
+    y = np.linalg.cholesky(K) @ rng.normal(size=300) + 0.2 * rng.normal(size=300)
+    single = [fitted(t, y, 1, (kernel,)).posterior.bound[-1] for kernel in ("matern12", "matern52")]
+    assert abs(single[0] - single[1]) > 4
+    assert fitted(t, y, 1).posterior.bound[-1] > max(single) - 2
+
+
 def test_order_of_rows_does_not_matter():
     X, y, _ = planted()
     rows, new = np.random.default_rng(1).permutation(y.size), X[:20] + 0.03
@@ -102,6 +130,15 @@ def test_same_seed_gives_the_same_bytes():
     X, y, _ = planted(n=150)
     a, b = (fitted(X, y, seed=3, max_iterations=3) for _ in range(2))
     assert a.posterior.core.mean.tobytes() == b.posterior.core.mean.tobytes()
+
+
+def test_entries_are_sorted_as_a_stable_sort_does():
+    index = np.random.default_rng(0).integers(0, 7, (200, 3)).astype(np.int32)
+    for mode, entries in enumerate(tucker_entries.sort_entries(index, (7, 9, 7))):
+        order = np.argsort(index[:, mode], kind="stable")
+        np.testing.assert_array_equal(entries.order, order)
+        np.testing.assert_array_equal(entries.others, np.delete(index[order], mode, axis=1))
+        np.testing.assert_array_equal(np.diff(entries.start), np.bincount(index[:, mode], minlength=(7, 9, 7)[mode]))
 
 
 def test_sums_in_chunks_equal_sums_at_once(monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 
 from polyadic.kernels import core_form
 from polyadic.kernels import tucker_form as tf
+from polyadic.kernels.tucker_entries import sort_entries
 
 FORMS = [
     core_form.tucker_form((2, 1, 2)),
@@ -47,19 +48,9 @@ def full(form, moments, k, d):
 
 
 def sums(form, moments, index, value, weight, mode):
-    order = np.argsort(index[:, mode], kind="stable")
-    D = moments[mode][0].shape[0]
-    start = np.searchsorted(index[order, mode], np.arange(D + 1))
-    others = [k for k in range(len(form.sizes)) if k != mode]
-    ext = [core_form.extend(form, k, *moments[k]) for k in others]
-    return tf.entry_sums(
-        form,
-        start,
-        index[order][:, others].astype(np.int32),
-        weight[order],
-        value[order],
-        ([e[0] for e in ext], [e[1] for e in ext]),
-    )
+    entries = sort_entries(index.astype(np.int32), tuple(mean.shape[0] for mean, _ in moments))[mode]
+    ext = [core_form.extend(form, k, *moments[k]) for k in range(len(form.sizes)) if k != mode]
+    return tf.entry_sums(form, entries, weight, value, ([e[0] for e in ext], [e[1] for e in ext]))
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.kind}{form.sizes}")

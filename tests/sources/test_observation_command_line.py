@@ -51,6 +51,13 @@ CASES = {
     "text where numbers are": (written(HEAD + GOOD + "A,40,8,2020-01-02,much\n"), {}, "line 3: 'much' is no number"),
     "text where places are": (written(HEAD + GOOD + "A,north,8,2020-01-02,1\n"), {}, "line 3: 'north' is no number"),
     "all values missing": (written(HEAD + "A,40,8,2020-01-01,\n"), {}, "no value is left of 1 (1 missing value)"),
+    "no elevation at all": (
+        written("station,lat,lon,elev,date,value\nA,40,8,,2020-01-01,1\n"),
+        {},
+        "leave it out, the elevation by columns: {elevation: ''}",
+    ),
+    "cut off within a quoted text": (written(HEAD + GOOD + 'A,40,8,"2020-01'), {}, "the file is cut off: get it again"),
+    "places alone": (written("station,lat,lon\nA,40,8\n"), {}, "beside a site table give the files with the values"),
     "all values missing in a grid": (lambda folder: saved(grid() * np.nan, folder), {}, "no value is left of 60"),
     "only sentinels": (written(HEAD + "A,40,8,2020-01-01,-999\n"), {}, "no value is left of 1 (1 sentinel)"),
     "no coordinates": (written(HEAD + "A,NaN,8,2020-01-01,1\n"), {}, "no value is left of 1 (1 missing coordinate)"),

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from reading import dropped, read, table
 
+from polyadic.__main__ import main
 from polyadic.core import config as configs
 from polyadic.core.errors import InputError
 from polyadic.sources import observations as source
@@ -200,6 +201,34 @@ def test_ghcn_fixed_width_files_say_the_same_as_the_tables(tmp_path):
     np.testing.assert_array_equal(out["TMAX"], [128 * 0.1, -22 * 0.1, 50 * 0.1])
     assert days(out) == ["2023-01-01", "2023-01-04", "2023-02-28"]
     assert dropped(out) == {"sentinel": 31 - 3 + 28 - 1, "flag Q_FLAG": 1}  # days that February has not do not count
+
+
+def test_ghcn_fixed_width_files_that_are_cut_off_are_refused(tmp_path):
+    """A value cut short would be another value; blank flags at the end of a line may be stripped."""
+    line = dly("USW00094728", "202301", "TMAX", dict.fromkeys(range(1, 32), (128, " ")))
+    sites = table(tmp_path, GHCN_STATIONS, "ghcnd-stations.txt")
+    for length, said in ((150, "line 2 ends within a value, after 150 of 269 characters"), (145, "after 145 of 269")):
+        with pytest.raises(InputError, match=said):
+            read(table(tmp_path, line + line[:length], "USW00094728.dly"), sites)
+    stripped = line.rstrip() + "\n" + line[:29].replace("202301", "202302")
+    whole = read(table(tmp_path, stripped, "USW00094728.dly"), sites)
+    assert whole.sizes["obs"] == 32
+
+
+def test_polyadic_read_says_what_the_source_says_that_knows_the_file(tmp_path, capsys):
+    """Not what all the others say that do not."""
+    head = "location_id,sensors_id,location,datetime,lat,lon,parameter,units,value\n"
+    row = "7,70,Hill,2023-01-01T01:00:00-06:00,35.1,-106.6,{},ppm,0.01\n"
+    path = table(tmp_path, head + row.format("o3") + row.format("no2"), "openaq.csv")
+    with pytest.raises(SystemExit) as end:
+        main(["read", str(path), "--out", str(tmp_path / "out.nc")])
+    assert end.value.code == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert said == [
+        f"error: {path}: column 'parameter' holds several values ('o3', 'no2'); choose one by"
+        " select: {parameter: o3} (--set 'select={parameter: o3}')"
+    ]
+    assert not (tmp_path / "out.nc").exists()
 
 
 def test_ghcn_access_tables_take_the_flag_of_each_element(tmp_path):

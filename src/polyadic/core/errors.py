@@ -8,6 +8,14 @@ class InputError(ValueError):
     """Something the user gave cannot be used; the message is one sentence they can act on."""
 
 
+class OtherFormError(InputError):
+    """A source does not read files of this form at all: whoever looks for a source asks the next one."""
+
+
+class KnownFormError(InputError):
+    """A source has recognised a file as its own, and a fault or a missing choice stops it."""
+
+
 class ContractError(InputError):
     """A Dataset does not have the shape that its kind promises."""
 

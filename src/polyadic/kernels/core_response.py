@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels.core_form import Form, pair_index
-from polyadic.kernels.tucker_entries import Entries, Sums
-from polyadic.kernels.tucker_form import Core
+from polyadic.kernels.tucker_entries import Sums
+from polyadic.kernels.tucker_form import Core, Entries
 
 Array = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def responses(
     moments
         First (D, F) and stored second (D, v) moments of all functions of each mode.
     weight, value
-        Weight of each entry, and its value less the drift, (N,).
+        Weight of each entry, (N,), or of all, (1,), and its value less the drift, (N,).
 
     Notes
     -----
@@ -64,7 +64,7 @@ def responses(
     """
     found = []
     for mode, own in enumerate(entries):
-        sums = Sums(form, mode, own, weight[own.order], value[own.order], moments)
+        sums = Sums(form, mode, own, weight, value, moments)
         unfolded = core.mean
         if form.kind == "tucker":
             unfolded = np.moveaxis(core.mean.reshape(form.sizes), mode, 0).reshape(form.sizes[mode], -1)

@@ -1,11 +1,15 @@
 """Predictions and joint draws of Gaussian processes over points, from the arrays that a dense solution leaves."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels.dense_process import DensePosterior, Points, distances, matern, prior_covariance
 
 Array = NDArray[np.float64]
+CHUNK = 4_000_000
+"""New points times known ones times functions that are held at once."""
 
 
 def predict(state: DensePosterior, coordinates: Array, covariates: Array) -> tuple[Array, Array]:
@@ -28,31 +32,56 @@ def predict(state: DensePosterior, coordinates: Array, covariates: Array) -> tup
     -----
     O(n D^2 R^2) within blocks.
     """
-    functions = state.log_parameters.shape[0]
-    crosses = [cross_covariance(row, state.points, coordinates, covariates) for row in state.log_parameters]
+    n, functions = coordinates.shape[0], state.log_parameters.shape[0]
+    mean, covariance = np.empty((n, functions)), np.zeros((n, functions, functions))
+    step = max(1, CHUNK // max(1, state.weight.size))
+    for begin in range(0, n, step):
+        rows = slice(begin, begin + step)
+        mean[rows], covariance[rows] = _predict(state, coordinates[rows], covariates[rows])
+    return mean, covariance
+
+
+def _predict(state: DensePosterior, coordinates: Array, covariates: Array) -> tuple[Array, Array]:
+    functions, nearby = state.log_parameters.shape[0], relations(state.points, coordinates, covariates)
+    crosses = [cross_covariance(row, state.points.kernel, nearby) for row in state.log_parameters]
     mean = np.stack([cross[0] @ state.weight[:, r] for r, cross in enumerate(crosses)], axis=1)
     covariance = np.zeros((coordinates.shape[0], functions, functions))
     for r in range(functions):
         covariance[:, r, r] = crosses[r][1]
-        for s in np.flatnonzero(state.group[: r + 1] == state.group[r]):
-            reduced = np.einsum("ne,ne->n", crosses[r][0] @ state.reduction[r, :, s, :], crosses[s][0])
+        for s in np.flatnonzero(state.group[: r + 1] == state.group[r]).tolist():
+            reduced = np.einsum("ne,ne->n", crosses[r][0] @ state.between(r, s), crosses[s][0])
             covariance[:, r, s] -= reduced
             if r != s:
                 covariance[:, s, r] = covariance[:, r, s]
     return mean, covariance
 
 
-def cross_covariance(
-    log_parameters: Array, points: Points, coordinates: Array, covariates: Array
-) -> tuple[Array, Array]:
+class Relations(NamedTuple):
+    """New points seen from known ones: distances and whether they are one, (n, D); scaled covariates of both."""
+
+    distance: Array
+    same: NDArray[np.bool_]
+    known: Array
+    new: Array
+
+
+def relations(points: Points, coordinates: Array, covariates: Array) -> Relations:
+    """Return what all functions have in common between new points, (n, columns) and (n, q), and the known ones."""
+    same = np.ones((coordinates.shape[0], points.coordinates.shape[0]), bool)
+    for here, there in zip(coordinates.T, points.coordinates.T, strict=True):
+        same &= here[:, None] == there
+    scaled = [(z - points.centre) / points.scale for z in (points.covariates, covariates)]
+    return Relations(distances(points.geometry, coordinates, points.coordinates), same, scaled[0], scaled[1])
+
+
+def cross_covariance(log_parameters: Array, kernel: str, nearby: Relations) -> tuple[Array, Array]:
     """Return one function's prior covariance between new and known points (n, D), and its variance at the new (n,)."""
-    values = np.exp(log_parameters)
-    distance = distances(points.geometry, coordinates, points.coordinates)
-    same = (coordinates[:, None, :] == points.coordinates).all(axis=2)
-    known = (points.covariates - points.centre) / points.scale
-    new = (covariates - points.centre) / points.scale
-    cross = values[0] * matern(points.kernel, distance, values[1])[0] + (new * values[2:-1]) @ known.T
-    return cross + values[-1] * same, values[0] + new**2 @ values[2:-1] + values[-1]
+    values, (distance, same, known, new) = np.exp(log_parameters), nearby
+    cross = values[0] * matern(kernel, distance, values[1])[0]
+    if new.shape[1]:
+        cross += (new * values[2:-1]) @ known.T
+    cross[same] += values[-1]
+    return cross, values[0] + new**2 @ values[2:-1] + values[-1]
 
 
 def sample(
@@ -84,17 +113,18 @@ def sample(
         state.points.kernel, state.points.geometry, coordinates, covariates, state.points.centre, state.points.scale
     )
     distance = distances(own.geometry, coordinates, coordinates)
+    nearby = relations(state.points, coordinates, covariates)
     out = np.empty((count, n, functions))
     for label in np.unique(state.group):
-        members = np.flatnonzero(state.group == label)
-        crosses = [cross_covariance(state.log_parameters[r], state.points, coordinates, covariates)[0] for r in members]
-        joint = np.zeros((members.size, n, members.size, n))
+        members = np.flatnonzero(state.group == label).tolist()
+        crosses = [cross_covariance(state.log_parameters[r], own.kernel, nearby)[0] for r in members]
+        joint = np.zeros((len(members), n, len(members), n))
         for i, r in enumerate(members):
             joint[i, :, i, :] = prior_covariance(state.log_parameters[r], own, distance)[0]
             for j, s in enumerate(members):
-                joint[i, :, j, :] -= crosses[i] @ state.reduction[r, :, s, :] @ crosses[j].T
-        values, vectors = np.linalg.eigh(joint.reshape(members.size * n, -1))
+                joint[i, :, j, :] -= crosses[i] @ state.between(r, s) @ crosses[j].T
+        values, vectors = np.linalg.eigh(joint.reshape(len(members) * n, -1))
         noise = generator.standard_normal((count, values.size)) * np.sqrt(np.maximum(values, 0.0))
         mean = np.stack([cross @ state.weight[:, r] for cross, r in zip(crosses, members, strict=True)])
-        out[:, :, members] = (noise @ vectors.T).reshape(count, members.size, n).transpose(0, 2, 1) + mean.T
+        out[:, :, members] = (noise @ vectors.T).reshape(count, len(members), n).transpose(0, 2, 1) + mean.T
     return out

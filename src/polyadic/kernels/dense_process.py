@@ -64,7 +64,8 @@ class DensePosterior:
     weight
         ``alpha``, shape (D, R).
     reduction
-        ``N`` of each block, zero between blocks, shape (R, D, R, D).
+        ``N`` of each block, shape (R, D, B, D): the third axis counts the functions of the block of the first, of
+        which there are at most B. Files of older versions have the shape (R, D, R, D), zero between blocks.
     """
 
     points: Points
@@ -72,6 +73,11 @@ class DensePosterior:
     group: NDArray[np.int64]
     weight: Array
     reduction: Array
+
+    def between(self, r: int, s: int) -> Array:
+        """Return ``N`` (D, D) of two functions of one block."""
+        first = int(np.argmax(self.group == self.group[r])) if self.reduction.shape[2] < self.group.size else 0
+        return self.reduction[r, :, s - first, :]
 
 
 def parameter_names(points: Points) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ exact maximiser of the bound along that direction. As the prior of the core is s
 the functions play the part of automatic relevance determination: those of useless functions go to zero.
 """
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,131 +19,32 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
 from polyadic.kernels.core_form import Form, extend
-from polyadic.kernels.core_response import Response, responses
-from polyadic.kernels.mode_process import Posterior, Prior
-from polyadic.kernels.tucker_entries import Entries, Sums, sort_entries
+from polyadic.kernels.core_response import responses
+from polyadic.kernels.mode_process import Prior
+from polyadic.kernels.tucker_entries import Sums
 from polyadic.kernels.tucker_form import Core, entry_moments, message, mode_operators, normal_equations
 from polyadic.kernels.tucker_noise import Observation, fit_drift, fit_student
+from polyadic.kernels.tucker_table import Data, Options, Start, Table, TuckerPosterior
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
 FLOOR = 1e-10
 TRIAL = 3
 CLIMB = 3
+NEAR = 10.0
+"""Nats by which a kernel may be worse under present messages to be tried in a whole fit."""
+PRUNED = 1e-3
+"""Relevance below which a function is taken for pruned."""
 CHOICE = 3
 """The sweep, from 0, in which kernels are chosen: the best start is known, its lengths have settled."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """What a model is fitted to.
-
-    Attributes
-    ----------
-    index
-        Unique index of each entry in each mode, shape (N, K).
-    value
-        Centred values of about unit variance, shape (N,).
-    drift
-        Standardised covariates of the entries that enter linearly, shape (N, q).
-    known
-        For each mode the given functions at its unique indexes, (D_k, given), by the positions ``form.known``.
-    """
-
-    index: NDArray[np.int32]
-    value: Array
-    drift: Array
-    known: tuple[Array, ...]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a model is fitted.
-
-    Attributes
-    ----------
-    noise
-        ``"gaussian"`` or ``"student"``.
-    max_iterations
-        Most sweeps over the modes.
-    tolerance
-        Stop when a sweep raises the bound by less than this many nats per entry.
-    kernels
-        For each mode the kernel names to choose from; empty: the kernel of the prior stays.
-    """
-
-    noise: str = "gaussian"
-    max_iterations: int = 60
-    tolerance: float = 1e-4
-    kernels: tuple[tuple[str, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where the sweeps begin: at least the values of the free functions of each mode, (D_k, R_k).
-
-    A fit to much the same data also gives their covariances, logarithmic hyperparameters, and the amplitudes of the
-    given functions; then no length is scanned for and no kernel chosen.
-    """
-
-    mean: list[Array]
-    covariance: list[Array] | None = None
-    log_parameters: list[Array] | None = None
-    amplitude: list[Array] | None = None
-
-
-@dataclass(frozen=True)
-class Data:
-    """What the sweeps read: the ``table``, the ``options``, and the sorted ``entries``."""
-
-    table: Table
-    options: Options
-    entries: tuple[Entries, ...]
-
-
-@dataclass(frozen=True)
-class TuckerPosterior:
-    r"""The fitted model; predictions are a function of it alone.
-
-    Attributes
-    ----------
-    form
-        Which functions there are and how they combine.
-    core
-        Posterior of the core, in units of y.
-    modes
-        Posterior of the functions of each mode.
-    noise_variance
-        :math:`1/\tau`, squared units of y; for Student-t noise the squared scale.
-    degrees
-        Degrees of freedom of the noise, infinite for Gaussian noise.
-    drift_mean, drift_covariance
-        Posterior of the coefficients of the linear drift, (q,) and (q, q).
-    bound
-        Evidence lower bound after every sweep, nats.
-    converged
-        Whether the last sweep gained less than the tolerance.
-    amplitude
-        For each mode the amplitudes of its given functions; empty for modes that have none.
-    responses
-        For each mode how the core answers to a change of its functions, for joint draws.
-    """
-
-    form: Form
-    core: Core
-    modes: tuple[Posterior, ...]
-    noise_variance: float
-    degrees: float
-    drift_mean: Array
-    drift_covariance: Array
-    bound: Array
-    converged: bool
-    amplitude: tuple[Array, ...] = ()
-    responses: tuple[Response, ...] = ()
-
-
 @dataclass
 class Work:
-    """What the sweeps change: the factors of the posterior, their messages, and the weight and drift of each entry."""
+    """What the sweeps change: the factors of the posterior, their messages, and the weight and drift of each entry.
+
+    ``weight`` is one number, (1,), where all entries weigh alike: then nothing is kept for each entry.
+    """
 
     priors: list[Prior]
     known: list[Array]
@@ -176,12 +78,14 @@ def _core_update(work: Work, form: Form, mode: int, sums: Sums) -> None:
     covariance = (covariance + covariance.T) / 2
     mean = tau * covariance @ right
     work.core = Core(mean, covariance)
-    energy = float(work.weight @ work.remainder**2) + work.observation.energy
+    own = work.remainder if work.weight.size == 1 else work.weight * work.remainder
+    energy = float(own @ work.remainder) + work.observation.energy
     work.error = max(
         energy - 2 * float(mean @ right) + float(mean @ gram @ mean) + float((covariance * gram).sum()), 0.0
     )
-    work.noise = max(work.error / work.weight.size, FLOOR)
-    work.likelihood = -work.weight.size / 2 * np.log(2 * np.pi * work.noise) - work.error / (2 * work.noise)
+    count = work.remainder.size
+    work.noise = max(work.error / count, FLOOR)
+    work.likelihood = -count / 2 * np.log(2 * np.pi * work.noise) - work.error / (2 * work.noise)
 
 
 def _rescale(work: Work, form: Form) -> None:
@@ -246,9 +150,65 @@ def fit(
     A sweep costs O(N product of v_l) for Tucker and O(N K R^2) for CP, plus the filters.
     """
     options = options or Options()
-    data = Data(table, options, sort_entries(table.index, tuple(mode_process.size(prior) for prior in priors)))
+    data = Data(table, options)
     work, sweeps = _selected(form, priors, data, starts)
-    converged = _sweeps(work, form, data, sweeps, options.tolerance * table.value.size)
+    converged = _sweeps(work, form, data, sweeps, _least(data))
+    if any(options.late):
+        work, converged = _chosen_late(work, form, data, converged)
+    return _finished(work, form, data, converged)
+
+
+def attempt(
+    form: Form, priors: tuple[Prior, ...], table: Table, start: Start, options: Options, new: list[Rows]
+) -> TuckerPosterior | None:
+    """Return the posterior that a start with new functions leads to, None if three sweeps prune all of these again.
+
+    Parameters
+    ----------
+    form, priors, table, options
+        As in :func:`fit`.
+    start
+        The end of a fit with new functions in it.
+    new
+        For each mode the positions of the new ones among its free functions.
+    """
+    data = Data(table, options)
+    work, sweeps = _selected(form, priors, data, [start])
+    _sweeps(work, form, data, sweeps[:TRIAL], -np.inf)
+    strength = relevances(
+        form, work.core, [_variances(*own) for own in zip(work.priors, work.log_parameters, strict=True)]
+    )
+    if all((own[slots] < PRUNED).all() for own, slots in zip(strength, new, strict=True)):
+        return None
+    return _finished(work, form, data, _sweeps(work, form, data, sweeps[TRIAL:], _least(data)))
+
+
+def _variances(prior: Prior, log_parameters: Array) -> Array:
+    return np.asarray(np.exp(log_parameters[:, mode_process.variance_columns(prior)]).sum(axis=1))
+
+
+def relevances(form: Form, core: Core, variances: list[Array]) -> tuple[Array, ...]:
+    """Return, for each mode, the part of the variance of f that each free function carries over the training indexes.
+
+    The variance of the function, (R_k,), times the square of the core's slice, relative to the largest: values near
+    zero are pruned.
+    """
+    found = []
+    for k, variance in enumerate(variances):
+        square = core.mean**2
+        if form.kind == "tucker":
+            square = np.moveaxis(square.reshape(form.sizes), k, 0).reshape(form.sizes[k], -1).sum(axis=1)
+        strength = square[list(form.free[k])] * variance
+        found.append(strength / max(float(strength.max()), 1e-300))
+    return tuple(found)
+
+
+def _least(data: Data) -> float:
+    """Return the nats by which a sweep must raise the bound for another to follow."""
+    return data.options.tolerance * data.table.value.size
+
+
+def _finished(work: Work, form: Form, data: Data, converged: bool) -> TuckerPosterior:
     modes = tuple(
         mode_process.finish(prior, work.log_parameters[k], work.precision[k], work.shift[k], work.mean[k])
         for k, prior in enumerate(work.priors)
@@ -272,7 +232,6 @@ def _selected(form: Form, priors: tuple[Prior, ...], data: Data, starts: list[St
     trial = min(TRIAL, options.max_iterations) if several else 0
     runs = [_begin(form, priors, data, start) for start in starts]
     for work in runs:
-        work.weight = runs[0].weight  # equal, and replaced where it changes: many entries are heavy
         work.priors = [mode_process.coarse(prior) if several else prior for prior in priors]
         _sweeps(work, form, data, range(trial), -np.inf)
     work = max(runs, key=lambda run: run.bounds[-1] if run.bounds else 0.0)
@@ -289,15 +248,48 @@ def _selected(form: Form, priors: tuple[Prior, ...], data: Data, starts: list[St
 def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> bool:
     """Run sweeps until one gains less than ``least``; return whether one did."""
     for sweep in sweeps:
-        for mode in range(len(work.priors)):
-            _mode_step(work, form, data, mode, sweep)
-        if data.table.drift.shape[1] or data.options.noise == "student":
-            _observe(work, form, data)
-        work.bounds.append(_bound(work))
+        _sweep(work, form, data, sweep, data.options.kernels if sweep == CHOICE else ())
         undecided = sweep <= CHOICE and any(data.options.kernels)
         if len(work.bounds) > 1 and not undecided and work.bounds[-1] - work.bounds[-2] < least:
             return True
     return False
+
+
+def _sweep(work: Work, form: Form, data: Data, sweep: int, kernels: tuple[tuple[str, ...], ...]) -> None:
+    for mode in range(len(work.priors)):
+        _mode_step(work, form, data, mode, sweep, kernels[mode] if kernels else ())
+    if data.table.drift.shape[1] or data.options.noise == "student":
+        _observe(work, form, data)
+    work.bounds.append(_bound(work))
+
+
+def _chosen_late(work: Work, form: Form, data: Data, converged: bool) -> tuple[Work, bool]:
+    """Return the best of the fits that go on with another kernel in a mode, and whether it converged.
+
+    Noise and kernel settle together, so whole fits are compared, of kernels that come near under the present messages.
+    """
+    for mode, kernels in enumerate(data.options.late):
+        for kernel in kernels:
+            prior = work.priors[mode]
+            other = mode_process.with_kernel(prior, kernel)
+            if other is None or _gain(work, mode, other) < _gain(work, mode, prior) - NEAR:
+                continue
+            trial = copy.copy(work)
+            for name in ("priors", "known", "amplitude", "mean", "covariance", "log_parameters", "precision", "shift"):
+                setattr(trial, name, list(getattr(work, name)))
+            trial.divergence, trial.moments, trial.bounds = list(work.divergence), list(work.moments), []
+            trial.priors[mode] = other
+            sweeps = range(2 * CLIMB, 2 * CLIMB + data.options.max_iterations)
+            done = _sweeps(trial, form, data, sweeps, _least(data))
+            if trial.bounds[-1] > work.bounds[-1]:
+                trial.bounds = work.bounds + [bound for bound in trial.bounds if bound > work.bounds[-1]]
+                work, converged = trial, done
+    return work, converged
+
+
+def _gain(work: Work, mode: int, prior: Prior) -> float:
+    messages = work.precision[mode], work.shift[mode], work.mean[mode]
+    return mode_process.update(prior, work.log_parameters[mode], *messages, 2 * CLIMB).gain
 
 
 def _begin(form: Form, priors: tuple[Prior, ...], data: Data, start: Start) -> Work:
@@ -315,20 +307,19 @@ def _begin(form: Form, priors: tuple[Prior, ...], data: Data, start: Start) -> W
         precision=[np.zeros((*u.shape, u.shape[1])) for u in start.mean],
         shift=[np.zeros(u.shape) for u in start.mean],
         divergence=[0.0] * len(priors),
-        weight=np.ones(value.size),
+        weight=np.ones(1),
         remainder=value,
     )
     work.moments = [extend(form, k, work.mean[k], work.covariance[k], work.known[k]) for k in range(len(priors))]
-    sums = Sums(form, 0, data.entries[0], work.weight, value[data.entries[0].order], work.moments)
+    sums = Sums(form, 0, data.entries[0], work.weight, value, work.moments)
     for _ in range(3):
         _core_update(work, form, 0, sums)
     _rescale(work, form)
     return work
 
 
-def _mode_step(work: Work, form: Form, data: Data, mode: int, sweep: int) -> None:
-    entries = data.entries[mode]
-    sums = Sums(form, mode, entries, work.weight[entries.order], work.remainder[entries.order], work.moments)
+def _mode_step(work: Work, form: Form, data: Data, mode: int, sweep: int, kernels: tuple[str, ...]) -> None:
+    sums = Sums(form, mode, data.entries[mode], work.weight, work.remainder, work.moments)
     operators, known = mode_operators(form, work.core, mode), work.known[mode]
     parts = [message(form, mode, operators, G, g, known[rows]) for rows, G, g in sums.chunks()]
     precision = np.concatenate([part[0] for part in parts]) / work.noise
@@ -336,9 +327,8 @@ def _mode_step(work: Work, form: Form, data: Data, mode: int, sweep: int) -> Non
     prior, parameters = work.priors[mode], work.log_parameters[mode]
     if sweep == 0:
         parameters = mode_process.scan_lengths(prior, parameters, precision, shift)
-    candidates = data.options.kernels[mode] if data.options.kernels and sweep == CHOICE else ()
     found = mode_process.update(prior, parameters, precision, shift, work.mean[mode], _climbs(sweep))
-    for kernel in candidates:
+    for kernel in kernels:
         other = mode_process.with_kernel(prior, kernel)
         if other is None:
             continue
@@ -359,10 +349,8 @@ def _climbs(sweep: int) -> int:
 
 def _observe(work: Work, form: Form, data: Data) -> None:
     """Update the drift and, for Student-t noise, the weight of each entry."""
-    value, drift, entries = data.table.value, data.table.drift, data.entries[0]
-    mean, variance = np.empty(value.size), np.empty(value.size)
-    found = entry_moments(form, work.core, 0, entries.start, entries.others, work.moments)
-    mean[entries.order], variance[entries.order] = found
+    value, drift = data.table.value, data.table.drift
+    mean, variance = entry_moments(form, work.core, 0, data.entries[0], work.moments)
     seen = fit_drift(value - mean, drift, work.weight, work.noise)
     offset, spread = drift @ seen.mean, np.einsum("nq,qr,nr->n", drift, seen.covariance, drift)
     square = (value - mean - offset) ** 2 + variance + spread
@@ -372,4 +360,6 @@ def _observe(work: Work, form: Form, data: Data) -> None:
         degrees, work.noise = np.inf, max(float(square.mean()), FLOOR)
         work.likelihood = -value.size / 2 * (np.log(2 * np.pi * work.noise) + float(square.mean()) / work.noise)
     work.remainder = value - offset
-    work.observation = Observation(seen.mean, seen.covariance, seen.divergence, float(work.weight @ spread), degrees)
+    work.observation = Observation(
+        seen.mean, seen.covariance, seen.divergence, float((work.weight * spread).sum()), degrees
+    )

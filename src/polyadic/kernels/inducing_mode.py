@@ -46,7 +46,7 @@ def update(
 
     Notes
     -----
-    For each function up to ``2 steps + 2`` evaluations of bound and gradient, one of the bound and the marginals:
+    For each function up to ``2 steps + 2`` evaluations of evidence and gradient, one of the evidence and the marginals:
     O(D M^2) each.
     """
     precision, shift, mean = messages[0], messages[1], messages[2].copy()
@@ -63,8 +63,8 @@ def update(
             log_parameters[r] = climb(evaluate, log_parameters[r], bounds, steps)
         found, _ = inducing_process.solve(log_parameters[r], points, chosen, own, slopes=False)
         base = inducing_process.basis(log_parameters[r], points, chosen)
-        smooth = inducing_process.moments(base, found, points.coordinates, points.covariates)
-        mean[:, r], variance = inducing_process.with_effects(base.own, smooth, own)
+        *smooth, rest = inducing_process.moments(base, found, points.coordinates, points.covariates)
+        mean[:, r], variance = inducing_process.with_effects(base.own + rest, (smooth[0], smooth[1]), own)
         covariance[:, r, r] = variance
         divergence += float(own[1] @ mean[:, r] - own[0] @ (variance + mean[:, r] ** 2) / 2) - found.evidence
     return Found(mean, covariance, divergence, log_parameters)

@@ -1,9 +1,10 @@
 r"""Predictions and joint draws of Gaussian processes over many points, from what their inducing points tell.
 
 Given the features, a Matern process departs from its mean by a process of known covariance,
-:math:`s^2 (C_{xx'} - A_x^T A_{x'})`. Joint draws of it need no matrix of all points: a draw of the prior by random
-Fourier features, less what its values at the inducing points predict of it, has that covariance (Wilson et al., *ICML*
-2020).
+:math:`s^2 (C_{xx'} - A_x^T A_{x'})`. Its variance is part of what each point has of its own, which the point's own
+message narrows; joint draws keep its covariance between points. They need no matrix of all points: a draw of the prior
+by random Fourier features, less what its values at the inducing points predict of it, has that covariance (Wilson et
+al., *ICML* 2020).
 """
 
 from dataclasses import dataclass
@@ -70,9 +71,9 @@ def predict(state: InducingPosterior, coordinates: Array, covariates: Array) -> 
     mean, covariance = np.empty((n, functions)), np.zeros((n, functions, functions))
     for r in range(functions):
         base, found = _function(state, r)
-        smooth = inducing_process.moments(base, found, coordinates, covariates)
+        *smooth, rest = inducing_process.moments(base, found, coordinates, covariates)
         own = messages[0][:, r], messages[1][:, r]
-        mean[:, r], covariance[:, r, r] = inducing_process.with_effects(base.own, smooth, own)
+        mean[:, r], covariance[:, r, r] = inducing_process.with_effects(base.own + rest, (smooth[0], smooth[1]), own)
     return mean, covariance
 
 
@@ -115,17 +116,20 @@ def sample(
     out = np.empty((count, n, functions))
     for r in range(functions):
         base, found = _function(state, r)
-        smooth = _smooth(base, found, (coordinates, covariates), count, generator)
-        keep = 1.0 / (1.0 + base.own * messages[0][:, r])
-        effect = np.sqrt(base.own * keep) * generator.standard_normal((count, n))
-        out[:, :, r] = keep * (smooth + base.own * messages[1][:, r]) + effect
+        smooth, departure, rest = _smooth(base, found, (coordinates, covariates), count, generator)
+        precision, own = messages[0][:, r], base.own + rest
+        # A draw of the prior of what is of single points, moved to what their own messages say of it (Matheron).
+        departure += np.sqrt(base.own) * generator.standard_normal((count, n))
+        keep = 1.0 / (1.0 + own * precision)
+        pull = messages[1][:, r] - np.sqrt(precision) * generator.standard_normal((count, n))
+        out[:, :, r] = keep * (smooth + departure + own * pull)
     return out
 
 
 def _smooth(
     base: Basis, found: InducingSolution, at: tuple[Array, Array], count: int, generator: np.random.Generator
-) -> Array:
-    """Return draws (count, n) of a function less the effects of single points."""
+) -> tuple[Array, Array, Array]:
+    """Return draws (count, n) by the features, of the prior of what m departs from them, and its variance (n,)."""
     n, M = at[0].shape[0], base.chosen.size
     values, vectors = np.linalg.eigh(found.covariance)
     features = found.weight + (
@@ -133,16 +137,15 @@ def _smooth(
     )
     features *= base.scale
     wave = _Waves(base, count, generator) if M else None
-    if wave is not None:
-        # What the prior's draw has at the inducing points is taken out of it, whitened as the features are.
-        seen = wave(base.points.coordinates[base.chosen])
-        features[:, :M] -= np.linalg.solve(base.factor, seen.T).T
-    out = np.empty((count, n))
+    # What the prior's draw has at the inducing points is taken out of it, whitened as the features are.
+    seen = None if wave is None else np.linalg.solve(base.factor, wave(base.points.coordinates[base.chosen]).T).T
+    out, departure, rest = np.zeros((count, n)), np.zeros((count, n)), np.zeros(n)
     for rows in inducing_process.chunks(base, n):
-        out[:, rows] = features @ inducing_process.features(base, at[0][rows], at[1][rows])[0]
-        if wave is not None:
-            out[:, rows] += wave(at[0][rows])
-    return out
+        U = inducing_process.features(base, at[0][rows], at[1][rows])[0]
+        out[:, rows], rest[rows] = features @ U, inducing_process.left_over(base, U)
+        if wave is not None and seen is not None:
+            departure[:, rows] = wave(at[0][rows]) - seen @ U[:M]
+    return out, departure, rest
 
 
 class _Waves:

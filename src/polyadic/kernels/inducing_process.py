@@ -1,19 +1,24 @@
-r"""Gaussian processes over many points by inducing points: a lower bound of the evidence in time linear in the points.
+r"""Gaussian processes over many points by inducing points: their evidence in time linear in the points.
 
 One function has the prior of :mod:`polyadic.kernels.dense_process`, :math:`u_d = m(x_d) + \sum_c \beta_c z_{dc} + e_d`:
 a Matern process m of variance :math:`s^2`, a linear term in each covariate, an effect :math:`e_d` of each point of
-variance n. The pseudo-observations are :math:`\exp(-\tfrac12 \lambda_d u_d^2 + h_d u_d)`. The effects are integrated
-exactly, which leaves :math:`\lambda'_d = \lambda_d / (1 + n \lambda_d)` and :math:`h'_d = h_d / (1 + n \lambda_d)`. The
-rest is known through the *features* m(Z), at M of the points, and :math:`\beta`: with C the correlations of m,
-:math:`A = L^{-1} C_{ZD}`, :math:`L L^T = C_{ZZ}`, and V the rows :math:`s A` and :math:`b_c z_c`,
+variance n. The pseudo-observations are :math:`\exp(-\tfrac12 \lambda_d u_d^2 + h_d u_d)`. The *features* are m(Z), at M
+of the points, and :math:`\beta`: with C the correlations of m, :math:`A = L^{-1} C_{ZD}`, :math:`L L^T = C_{ZZ}`, and V
+the rows :math:`s A` and :math:`b_c z_c`. What m departs from its mean given the features has the variance
+:math:`r_d = s^2 (1 - |A_d|^2)`; between different points its covariance is taken as zero (the fully independent
+conditional: Snelson and Ghahramani, *NeurIPS* 2006). So it joins the effects: each point has one of its own, of
+variance :math:`o_d = n + r_d`, and with :math:`\lambda'_d = \lambda_d / (1 + o_d \lambda_d)`,
+:math:`h'_d = h_d / (1 + o_d \lambda_d)`
 
-.. math:: F = -\tfrac12 \log |P| + \tfrac12 h'^T V^T P^{-1} V h' - \tfrac{s^2}{2} \sum_d \lambda'_d (1 - |A_d|^2)
-          + \tfrac12 \sum_d \Big[ \frac{n h_d^2}{1 + n \lambda_d} - \log(1 + n \lambda_d) \Big],
+.. math:: F = -\tfrac12 \log |P| + \tfrac12 h'^T V^T P^{-1} V h'
+          + \tfrac12 \sum_d \Big[ \frac{o_d h_d^2}{1 + o_d \lambda_d} - \log(1 + o_d \lambda_d) \Big],
           \quad P = I + V \Lambda' V^T,
 
-is never above the log evidence and equals it when Z holds all points (Titsias, *AISTATS* 2009). It is the maximum of
-the variational bound over all Gaussian q(m(Z), beta) and all :math:`q(e_d \mid m, \beta)`. Its gradient is exact; that
-by the length goes through :math:`A^T A = C_{DZ} C_{ZZ}^{-1} C_{ZD}` alone, on which F depends.
+is the log evidence of that prior, and of the dense one when Z holds all points. Its gradient is exact.
+
+The variational bound (Titsias, *AISTATS* 2009) keeps the departures' covariance but charges
+:math:`\tfrac12 \sum_d \lambda_d r_d` for them as noise and lets no point's own message narrow them; effects n then grow
+until they explain the departures a second time, and bands of new points are too wide.
 """
 
 from dataclasses import dataclass
@@ -29,9 +34,9 @@ Array = NDArray[np.float64]
 INDUCING = 512
 """Inducing points of a mode."""
 COARSE = 128
-"""Inducing points with which the starts of a fit are compared: the first ones, so that more never lower a bound."""
+"""Inducing points with which the starts of a fit are compared: the first ones."""
 JITTER = 1e-11
-"""Variance, relative to that of m, of an independent part of the inducing variables: F is a bound with it as well."""
+"""Variance, relative to that of m, of an independent part of the inducing variables."""
 CHUNK = 2**18
 """Values of a chunk of features, 2 MiB: what is done with them value by value stays in the cache."""
 
@@ -79,14 +84,13 @@ class InducingSolution:
 
 
 class _Sums(NamedTuple):
-    """Sums over points of the features U = (A, z): with weights l', h', and for slopes l'^2, l' h'; D = dC_ZD."""
+    """Over points: the sums of V V^T with weights l' and of V with weights h'; and of each point l', h' and r."""
 
     square: Array
     right: Array
-    square_twice: Array
-    right_twice: Array
-    slope_square: Array
-    slope_right: Array
+    precision: Array
+    pull: Array
+    rest: Array
 
 
 def spread_points(geometry: str, coordinates: Array, count: int) -> NDArray[np.int64]:
@@ -157,7 +161,7 @@ def solve(
     messages: tuple[Array, Array],
     slopes: bool = True,
 ) -> tuple[InducingSolution, Array]:
-    """Return the best posterior of one function by its inducing points, and the gradient of its bound.
+    """Return the posterior of one function by its inducing points, and the gradient of its evidence.
 
     Parameters
     ----------
@@ -176,7 +180,7 @@ def solve(
 
     Notes
     -----
-    D M correlations and 2 D M^2 flops, 5 D M^2 more for the gradient; memory O(D + M^2) and a chunk of features.
+    D M correlations and 2 D M^2 flops, 8 D M^2 more for the gradient; memory O(D + M^2) and a chunk of features.
 
     Examples
     --------
@@ -188,106 +192,113 @@ def solve(
     """
     precision, shift = messages
     base = basis(log_parameters, points, chosen)
-    keep = 1.0 / (1.0 + base.own * precision)
-    lam, pull = precision * keep, shift * keep
-    sums, scale, M = _sums(base, lam, pull, slopes), base.scale, base.chosen.size
-    factor, info = lapack.dpotrf(np.eye(scale.size) + scale[:, None] * sums.square * scale, lower=1)
+    sums = _sums(base, messages)
+    factor, info = lapack.dpotrf(np.eye(base.scale.size) + sums.square, lower=1)
     if info:
         raise np.linalg.LinAlgError("pseudo-observation matrix of the inducing points is not positive definite")
-    covariance = lapack.dpotri(factor, lower=1)[0] if scale.size else factor
+    covariance = lapack.dpotri(factor, lower=1)[0] if base.scale.size else factor
     covariance = np.tril(covariance) + np.tril(covariance, -1).T
-    right = scale * sums.right
-    weight = covariance @ right
-    unknown = lam.sum() - np.trace(sums.square[:M, :M])
-    evidence = (right @ weight - base.variance * unknown + np.log(keep).sum() + base.own * (shift @ pull)) / 2
+    weight = covariance @ sums.right
+    own = base.own + sums.rest
+    evidence = (sums.right @ weight - np.log1p(own * precision).sum() + (own * shift) @ sums.pull) / 2
     found = InducingSolution(weight, covariance, float(evidence - np.log(np.diag(factor)).sum()))
-    if not slopes:
-        return found, np.zeros(0)
-    return found, _gradient(base, np.exp(log_parameters), found, sums, (lam, pull))
+    return found, _gradient(base, np.exp(log_parameters), found, sums) if slopes else np.zeros(0)
 
 
-def _sums(base: Basis, lam: Array, pull: Array, slopes: bool) -> _Sums:
-    m, M = base.scale.size, base.chosen.size
-    square, twice, cross = (np.zeros(shape, order="F") for shape in ((m, m), (m, m), (M, m)))
-    right, right_twice, cross_right = np.zeros(m), np.zeros(m), np.zeros(M)
-    where = base.points
-    for rows in chunks(base, lam.size) if m else []:
-        U, slope = features(base, where.coordinates[rows], where.covariates[rows], slopes)
-        square = blas.dsyrk(1.0, U * np.sqrt(lam[rows]), beta=1.0, c=square, lower=1, overwrite_c=1)
-        right += U @ pull[rows]
-        if not slopes:
+def left_over(base: Basis, U: Array) -> Array:
+    """Return the variance r (n,) that features U (M + q, n) leave of the Matern part."""
+    M = base.chosen.size
+    return np.asarray(base.variance * np.maximum(1.0 - (U[:M] ** 2).sum(axis=0), 0.0)) if M else np.zeros(U.shape[1])
+
+
+def _sums(base: Basis, messages: tuple[Array, Array]) -> _Sums:
+    m, where = base.scale.size, base.points
+    precision, pull, rest = messages[0].copy(), messages[1].copy(), np.zeros(messages[0].size)
+    square, right = np.zeros((m, m), order="F"), np.zeros(m)
+    for rows in chunks(base, pull.size):
+        U, _ = features(base, where.coordinates[rows], where.covariates[rows])
+        rest[rows] = left_over(base, U)
+        keep = 1.0 / (1.0 + (base.own + rest[rows]) * precision[rows])
+        precision[rows] *= keep
+        pull[rows] *= keep
+        if m:
+            U *= base.scale[:, None]
+            right += U @ pull[rows]
+            square = blas.dsyrk(1.0, U * np.sqrt(precision[rows]), beta=1.0, c=square, lower=1, overwrite_c=1)
+    return _Sums(square + np.tril(square, -1).T, right, precision, pull, rest)
+
+
+def _gradient(base: Basis, values: Array, found: InducingSolution, sums: _Sums) -> Array:
+    r"""Return the gradient of F by variance, length, covariate variances, and the variance of single points.
+
+    With g, v the moments of a point by its features, F changes with its own variance by
+    :math:`c_d = \tfrac12 [(h'_d - \lambda'_d g_d)^2 + \lambda'^2_d v_d - \lambda'_d]`. By the length, F changes through
+    the columns :math:`A_d` alone, of which it depends on :math:`A^T A`, by some :math:`Z_d`.
+    """
+    M, scale, where = base.chosen.size, base.scale, base.points
+    by_own, by_rest, by_length, inner = 0.0, 0.0, 0.0, np.zeros((M, M))
+    for rows in chunks(base, sums.pull.size):
+        U, slope = features(base, where.coordinates[rows], where.covariates[rows], slopes=True)
+        V, lam, pull = scale[:, None] * U, sums.precision[rows], sums.pull[rows]
+        image, mean = found.covariance @ V, found.weight @ V
+        change = ((pull - lam * mean) ** 2 + lam**2 * (V * image).sum(axis=0) - lam) / 2
+        by_own += change.sum()
+        by_rest += change @ sums.rest[rows]
+        if not M:
             continue
-        weighted = U * lam[rows]
-        twice = blas.dsyrk(1.0, weighted, beta=1.0, c=twice, lower=1, overwrite_c=1)
-        right_twice += weighted @ pull[rows]
-        if M:
-            cross = blas.dgemm(1.0, slope, weighted, beta=1.0, c=cross, trans_b=1, overwrite_c=1)
-            cross_right += slope @ pull[rows]
-    square, twice = (part + np.tril(part, -1).T for part in (square, twice))
-    return _Sums(square, right, twice, right_twice, cross, cross_right)
-
-
-def _gradient(base: Basis, values: Array, found: InducingSolution, sums: _Sums, message: tuple[Array, Array]) -> Array:
-    """Return the gradient of F by variance, length, covariate variances, and the variance of single points."""
-    (lam, pull), M, scale = message, base.chosen.size, base.scale
-    a, S = found.weight, found.covariance
-    by_feature = (a**2 - 1.0 + np.diag(S)) / 2
-    unknown = lam.sum() - np.trace(sums.square[:M, :M])
-    by_variance = by_feature[:M].sum() - base.variance * unknown / 2
-    twice = scale[:, None] * sums.square_twice * scale
-    by_own = pull @ pull - 2 * (scale * sums.right_twice) @ a + a @ twice @ a - lam.sum()
-    by_own += (S * twice).sum() + base.variance * (lam @ lam - np.trace(sums.square_twice[:M, :M]))
-    by_own /= 2
-    if base.points.kernel == "independent":
+        Z = found.weight[:M, None] * (pull - lam * mean) - image[:M] * lam
+        Z = scale[:M, None] * Z - (2 * base.variance * change) * U[:M]
+        inner += Z @ U[:M].T
+        by_length += (slope * blas.dtrsm(1.0, base.factor, np.asfortranarray(Z), side=0, lower=1, trans_a=1)).sum()
+    by_feature = (found.weight**2 - 1.0 + np.diag(found.covariance)) / 2
+    by_variance = by_feature[:M].sum() + by_rest
+    if where.kernel == "independent":
         by_variance = values[0] * by_own
-    return np.asarray(np.r_[by_variance, _by_length(base, found, sums), by_feature[M:], values[-1] * by_own])
+    if M:
+        by_length -= _through_points(base, inner) / 2
+    return np.asarray(np.r_[by_variance, by_length, by_feature[M:], values[-1] * by_own])
 
 
-def _by_length(base: Basis, found: InducingSolution, sums: _Sums) -> float:
-    """Return the slope of F by the log length: through C_ZD, and through C_ZZ, which enters A^T A by its inverse."""
-    M, scale = base.chosen.size, base.scale
-    if not M:
-        return 0.0
-    by_square = -(scale[:, None] * (found.covariance + np.outer(found.weight, found.weight)) * scale) / 2
-    by_square[:M, :M] += base.variance / 2 * np.eye(M)
-    by_right = (scale * found.weight)[:M]
+def _through_points(base: Basis, inner: Array) -> float:
+    """Return the sum of an array (M, M) times the slope of C_ZZ by the log length, whitened on both sides."""
     at = base.points.coordinates[base.chosen]
     slope = matern(base.points.kernel, distances(base.points.geometry, at, at), base.length)[1]
-
-    def whiten(right: Array) -> Array:
-        return np.asarray(blas.dtrsm(1.0, base.factor, np.asfortranarray(right), side=0, lower=1))
-
-    through_points = 2 * (whiten(sums.slope_square) * by_square[:M]).sum()
-    through_points += by_right @ whiten(sums.slope_right[:, None])[:, 0]
-    inner = 2 * by_square[:M] @ sums.square[:, :M] + np.outer(by_right, sums.right[:M])
-    return float(through_points - (inner * whiten(whiten(slope).T)).sum() / 2)
+    for _ in range(2):
+        slope = blas.dtrsm(1.0, base.factor, np.asfortranarray(slope), side=0, lower=1).T
+    return float((inner * slope).sum())
 
 
-def moments(base: Basis, found: InducingSolution, coordinates: Array, covariates: Array) -> tuple[Array, Array]:
-    """Return mean and variance (n,) of the function less the effects of single points, at any points.
+def moments(base: Basis, found: InducingSolution, coordinates: Array, covariates: Array) -> tuple[Array, Array, Array]:
+    """Return mean and variance (n,) of what the features tell of the function, and what they leave of m, at any points.
 
     Notes
     -----
     3 n M^2 flops, in chunks.
     """
-    n, M = coordinates.shape[0], base.chosen.size
-    mean, variance = np.zeros(n), np.zeros(n)
-    if not base.scale.size:
-        return mean, variance
-    for rows in chunks(base, n):
+    n = coordinates.shape[0]
+    mean, variance, rest = np.zeros(n), np.zeros(n), np.zeros(n)
+    for rows in chunks(base, n) if base.scale.size else []:
         U, _ = features(base, coordinates[rows], covariates[rows])
-        unknown = base.variance * np.maximum(1.0 - (U[:M] ** 2).sum(axis=0), 0.0) if M else 0.0
         V = base.scale[:, None] * U
-        mean[rows] = found.weight @ V
-        variance[rows] = unknown + (V * (found.covariance @ V)).sum(axis=0)
-    return mean, variance
+        mean[rows], rest[rows] = found.weight @ V, left_over(base, U)
+        variance[rows] = (V * (found.covariance @ V)).sum(axis=0)
+    return mean, variance, rest
 
 
-def with_effects(own: float, moments: tuple[Array, Array], messages: tuple[Array, Array]) -> tuple[Array, Array]:
-    r"""Return mean and variance of the function, its effects of single points included.
+def with_effects(
+    own: float | Array, moments: tuple[Array, Array], messages: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    r"""Return mean and variance of the function, what is of single points included.
 
-    With moments g, v without them, :math:`(g + n h) / (1 + n \lambda)` and
-    :math:`n / (1 + n \lambda) + v / (1 + n \lambda)^2`; a point without a message has zeros there.
+    With moments g, v by the features and own variance o, :math:`(g + o h) / (1 + o \lambda)` and
+    :math:`o / (1 + o \lambda) + v / (1 + o \lambda)^2`; a point without a message has zeros there.
+
+    Parameters
+    ----------
+    own
+        o of each point, (n,), or of all: the effects' variance and what the features leave of m.
+    moments, messages
+        g, v and lambda, h, (n,) each.
 
     Examples
     --------

@@ -202,7 +202,7 @@ def sample(normals: KrigedNormals, X: Array, draws: int, seed: int) -> Array:
     return out
 
 
-def _located(normals: KrigedNormals, X: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+def _located(normals: KrigedNormals, X: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.int32]]:
     """Return distinct places of rows, the known place of each (-1: new), and for every row its place among them."""
     places, _, where = distinct_rows(X[:, normals.places.columns])
     known = normals.fields[0].process.coordinates

@@ -26,6 +26,9 @@ from polyadic.kernels.state_space import AxisPosterior
 Array = NDArray[np.float64]
 LARGEST_DENSE = 3000
 """Most points of a mode that is solved densely."""
+LITTLE = 1e-3
+"""Variance that effects of single points begin with where there are inducing points: hardly any evidence tells a small
+one from none, but it is in the error of every new point, so it has to earn its size."""
 JOINT = 600
 """Most points times functions that are solved together."""
 Posterior = AxisPosterior | DensePosterior | InducingPosterior
@@ -86,12 +89,12 @@ class Update:
     gain: float
 
 
-def point_prior(points: Points) -> PointPrior | InducingPrior:
-    """Return a mode of points: dense up to :data:`LARGEST_DENSE` of them, else by inducing points."""
+def point_prior(points: Points, inducing: int = inducing_process.INDUCING) -> PointPrior | InducingPrior:
+    """Return a mode of points: dense up to :data:`LARGEST_DENSE` of them, else by at most that many inducing points."""
     at, size = points.coordinates, points.coordinates.shape[0]
     if size <= LARGEST_DENSE:
         return PointPrior(points, dense_process.distances(points.geometry, at, at), max(1, JOINT // size))
-    chosen = inducing_process.spread_points(points.geometry, at, inducing_process.INDUCING)
+    chosen = inducing_process.spread_points(points.geometry, at, inducing)
     return InducingPrior(points, chosen, dense_process.distances(points.geometry, at[chosen], at[chosen]))
 
 
@@ -155,6 +158,8 @@ def start_parameters(prior: Prior, functions: int) -> Array:
     low, high = span(prior)
     values = {"length": np.sqrt(low * high), "roughness": 1.0}
     row = [np.log(share if "variance" in name else values[name.split("_")[0]]) for name in names]
+    if isinstance(prior, InducingPrior):
+        row[-1] = np.log(LITTLE)
     return np.tile(row, (functions, 1))
 
 
@@ -263,15 +268,16 @@ def finish(prior: Prior, log_parameters: Array, precision: Array, shift: Array, 
     if isinstance(prior, InducingPrior):
         return inducing_mode.finish(log_parameters, prior.points, prior.chosen, (precision, shift, mean))
     D, functions = shift.shape
-    weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, functions, D))
+    own_blocks = blocks(prior, functions)
+    weight, reduction = np.zeros((D, functions)), np.zeros((functions, D, own_blocks[0].size, D))
     group = np.zeros(functions, dtype=np.int64)
-    for label, block in enumerate(blocks(prior, functions)):
+    for label, block in enumerate(own_blocks):
         own = np.ascontiguousarray(precision[:, block][:, :, block])
         pull = _block_shift(precision, shift, mean, block)
         found, _ = dense_process.solve(log_parameters[block], prior.points, prior.distance, own, pull)
         weight[:, block], group[block] = found.weight, label
         for i, r in enumerate(block):
-            reduction[r][:, block] = found.reduction[i]
+            reduction[r][:, : block.size] = found.reduction[i]
     return DensePosterior(prior.points, log_parameters, group, weight, reduction)
 
 

@@ -11,7 +11,7 @@ from polyadic.kernels.tucker_layout import distinct_rows
 from polyadic.kernels.tucker_model import TuckerModel, given_functions
 
 Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 AT_ONCE = 2**25
 """Most values of functions that are drawn together, 256 MiB."""
 

@@ -15,62 +15,14 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from polyadic.kernels import tucker_loops
 from polyadic.kernels.core_form import Form, fixed_values, pair_index, pairs
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-
-@njit(cache=True)
-def _expand(buffer, size, values, at, width):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Replace the first ``size`` numbers by their Kronecker product with ``width`` values, in place."""
-    for i in range(size - 1, -1, -1):
-        x = buffer[i]
-        for j in range(width):
-            buffer[i * width + j] = x * values[at + j]
-    return size * width
-
-
-@njit(cache=True)
-def _kron_sums(start, index, weight, value, second, second_at, second_width, first, first_at, first_width, G, h):  # type: ignore[no-untyped-def]  # pragma: no cover
-    buffer, small = np.empty(G.shape[1]), np.empty(h.shape[1])
-    for d in range(G.shape[0]):
-        for n in range(start[d], start[d + 1]):
-            buffer[0], size = weight[n], 1
-            small[0], length = weight[n] * value[n], 1
-            for k in range(index.shape[1]):
-                at = second_at[k] + index[n, k] * second_width[k]
-                size = _expand(buffer, size, second, at, second_width[k])
-                at = first_at[k] + index[n, k] * first_width[k]
-                length = _expand(small, length, first, at, first_width[k])
-            for i in range(size):
-                G[d, i] += buffer[i]
-            for i in range(length):
-                h[d, i] += small[i]
-
-
-@njit(cache=True)
-def _hadamard_sums(start, index, weight, value, second, second_at, second_width, first, first_at, first_width, G, h):  # type: ignore[no-untyped-def]  # pragma: no cover
-    others = index.shape[1]
-    buffer, small = np.empty(G.shape[1]), np.empty(h.shape[1])
-    for d in range(G.shape[0]):
-        for n in range(start[d], start[d + 1]):
-            buffer[:] = weight[n]
-            small[:] = weight[n] * value[n]
-            for k in range(others):
-                at = second_at[k] + index[n, k] * second_width[k]
-                for j in range(buffer.size):
-                    buffer[j] *= second[at + j]
-                at = first_at[k] + index[n, k] * first_width[k]
-                for j in range(small.size):
-                    small[j] *= first[at + j]
-            for j in range(buffer.size):
-                G[d, j] += buffer[j]
-            for j in range(small.size):
-                h[d, j] += small[j]
+Rows = NDArray[np.int32] | NDArray[np.int64]
 
 
 def _flat(arrays: list[Array]) -> tuple[Array, Index, Index]:
@@ -79,13 +31,17 @@ def _flat(arrays: list[Array]) -> tuple[Array, Index, Index]:
     return np.concatenate([array.ravel() for array in arrays] or [np.zeros(0)]), at, width
 
 
+@dataclass(frozen=True)
+class Entries:
+    """The data sorted by one mode: ``order`` of the rows, ``start`` of each index, ``others`` their other indexes."""
+
+    order: Rows
+    start: Index
+    others: NDArray[np.int32]
+
+
 def entry_sums(
-    form: Form,
-    start: Index,
-    index: NDArray[np.int32],
-    weight: Array,
-    value: Array,
-    others: tuple[list[Array], list[Array]],
+    form: Form, entries: Entries, weight: Array, value: Array, others: tuple[list[Array], list[Array]]
 ) -> tuple[Array, Array]:
     r"""Return ``G`` and ``g`` of the module for consecutive indexes of a mode: one contiguous pass over sorted entries.
 
@@ -93,12 +49,10 @@ def entry_sums(
     ----------
     form
         How functions combine.
-    start
-        First entry of every index and the end of the last, shape (indexes + 1,).
-    index
-        Indexes of the entries in the other modes, shape (N, K - 1), sorted by the mode.
+    entries
+        Sorted by the mode; its ``start`` may be that of some consecutive indexes alone.
     weight, value
-        Weights and values of the entries, shape (N,).
+        Weights and values of the entries in the order of rows, shape (N,); one weight, (1,), is that of all.
     others
         First (D_l, F_l) and second (D_l, v_l) moments of the other modes.
 
@@ -116,33 +70,11 @@ def entry_sums(
     else:
         narrow = form.sizes[0]
         wide = narrow * (narrow + 1) // 2
+    start = entries.start
     G, h = np.zeros((start.size - 1, wide)), np.zeros((start.size - 1, narrow))
-    run = _kron_sums if form.kind == "tucker" else _hadamard_sums
-    run(start, index, weight, value, *_flat(seconds), *_flat(firsts), G, h)
+    rows = start, entries.order, entries.others
+    tucker_loops.sums(*rows, weight, value, *_flat(seconds), *_flat(firsts), form.kind == "cp", G, h)
     return G, h
-
-
-@njit(cache=True)
-def _multiply(buffer, values, at):  # type: ignore[no-untyped-def]  # pragma: no cover
-    for j in range(buffer.size):
-        buffer[j] *= values[at + j]
-
-
-@njit(cache=True)
-def _dots(start, index, table, values, at, widths, hadamard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write the products of each entry's moments, contracted with the table row of its index."""
-    buffer = np.empty(table.shape[1])
-    for d in range(table.shape[0]):
-        for n in range(start[d], start[d + 1]):
-            buffer[:] = 1.0
-            size = 1
-            for k in range(index.shape[1]):
-                begin = at[k] + index[n, k] * widths[k]
-                if hadamard:
-                    _multiply(buffer, values, begin)
-                else:
-                    size = _expand(buffer, size, values, begin, widths[k])
-            out[n] = buffer @ table[d]
 
 
 @dataclass(frozen=True)
@@ -261,16 +193,16 @@ def predictive_moments(form: Form, core: Core, firsts: list[Array], seconds: lis
 
 
 def entry_moments(
-    form: Form, core: Core, mode: int, start: Index, index: NDArray[np.int32], moments: list[tuple[Array, Array]]
+    form: Form, core: Core, mode: int, entries: Entries, moments: list[tuple[Array, Array]]
 ) -> tuple[Array, Array]:
-    """Return mean and variance of f at the data entries, in their order sorted by ``mode``, shapes (N,) and (N,).
+    """Return mean and variance of f at the data entries, in the order of rows, shapes (N,) and (N,).
 
     Parameters
     ----------
     form, core
         The model.
-    mode, start, index
-        The mode that entries are sorted by, first entry of each of its indexes, and the other indexes (N, K - 1).
+    mode, entries
+        The entries, and the mode that they are sorted by.
     moments
         First and second moments of all modes.
 
@@ -278,24 +210,36 @@ def entry_moments(
     -----
     The cost of :func:`entry_sums`: the core is contracted with each index of the mode once.
     """
-    rest = [k for k in range(len(form.sizes)) if k != mode]
-    hadamard = form.kind == "cp"
-    if hadamard:
+    mean = entry_means(form, core, mode, entries, moments)
+    if form.kind == "cp":
         square = _fold((core.covariance + np.outer(core.mean, core.mean)).reshape(-1), 0, form.sizes[0])
-        tables = moments[mode][0] * core.mean, moments[mode][1] * square
+        table = moments[mode][1] * square
     else:
         tensor = _squared_axes(form, core)
         for axis, width in enumerate(form.sizes):
             tensor = _fold(tensor, axis, width)
-        wide = np.moveaxis(tensor, mode, 0).reshape(tensor.shape[mode], -1)
-        narrow = np.moveaxis(core.mean.reshape(form.sizes), mode, 0).reshape(form.sizes[mode], -1)
-        tables = moments[mode][0] @ narrow, moments[mode][1] @ wide
-    found = []
-    for part, table in enumerate(tables):
-        out = np.empty(index.shape[0])
-        _dots(start, index, np.ascontiguousarray(table), *_flat([moments[k][part] for k in rest]), hadamard, out)
-        found.append(out)
-    return found[0], np.maximum(found[1] - found[0] ** 2, 0.0)
+        table = moments[mode][1] @ np.moveaxis(tensor, mode, 0).reshape(tensor.shape[mode], -1)
+    square = _products(form, mode, entries, table, [second for _, second in moments])
+    square -= mean**2
+    return mean, np.maximum(square, 0.0, out=square)
+
+
+def entry_means(form: Form, core: Core, mode: int, entries: Entries, moments: list[tuple[Array, Array]]) -> Array:
+    """Return the means of :func:`entry_moments` alone, (N,)."""
+    if form.kind == "cp":
+        table = moments[mode][0] * core.mean
+    else:
+        table = moments[mode][0] @ np.moveaxis(core.mean.reshape(form.sizes), mode, 0).reshape(form.sizes[mode], -1)
+    return _products(form, mode, entries, table, [first for first, _ in moments])
+
+
+def _products(form: Form, mode: int, entries: Entries, table: Array, moments: list[Array]) -> Array:
+    """Return the products of each entry's moments in the other modes, contracted with the table row of its index."""
+    out = np.empty(entries.order.size)
+    flat = _flat([moment for k, moment in enumerate(moments) if k != mode])
+    rows = entries.start, entries.order, entries.others
+    tucker_loops.products(*rows, np.ascontiguousarray(table), *flat, form.kind == "cp", out)
+    return out
 
 
 def _contract(tensor: Array, factors: list[Array]) -> Array:

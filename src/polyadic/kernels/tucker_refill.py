@@ -8,33 +8,30 @@ they stay is for the bound to say.
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import mode_process
+from polyadic.kernels import functional_tucker, mode_process
 from polyadic.kernels.core_form import extend, tucker_form
-from polyadic.kernels.functional_tucker import Start, Table, TuckerPosterior
+from polyadic.kernels.functional_tucker import PRUNED
 from polyadic.kernels.mode_process import Prior
-from polyadic.kernels.tucker_entries import sort_entries
-from polyadic.kernels.tucker_form import entry_moments
+from polyadic.kernels.tucker_form import entry_means
 from polyadic.kernels.tucker_start import EXTRA, leading, smooth_functions
+from polyadic.kernels.tucker_table import Start, Table, TuckerPosterior
 
 Array = NDArray[np.float64]
-PRUNED = 1e-3
 PASSES = 2
 
 
 def relevances(posterior: TuckerPosterior) -> tuple[Array, ...]:
-    """Return, for each mode, the part of the variance of f that each free function carries over the training indexes.
+    """Return the :func:`polyadic.kernels.functional_tucker.relevances` of a posterior."""
+    variances = [
+        np.exp(state.log_parameters[:, mode_process.state_variance_columns(state)]).sum(axis=1)
+        for state in posterior.modes
+    ]
+    return functional_tucker.relevances(posterior.form, posterior.core, variances)
 
-    The mean square of the function times the core's slice, relative to the largest: values near zero are pruned.
-    """
-    form, found = posterior.form, []
-    for k, state in enumerate(posterior.modes):
-        variance = np.exp(state.log_parameters[:, mode_process.state_variance_columns(state)]).sum(axis=1)
-        square = posterior.core.mean**2
-        if form.kind == "tucker":
-            square = np.moveaxis(square.reshape(form.sizes), k, 0).reshape(form.sizes[k], -1).sum(axis=1)
-        strength = square[list(form.free[k])] * variance
-        found.append(strength / max(float(strength.max()), 1e-300))
-    return tuple(found)
+
+def empty_slots(posterior: TuckerPosterior) -> list[NDArray[np.int64]]:
+    """Return for each mode the positions of the free functions that are pruned."""
+    return [np.flatnonzero(strength < PRUNED) for strength in relevances(posterior)]
 
 
 def moments(priors: tuple[Prior, ...], posterior: TuckerPosterior) -> list[tuple[Array, Array]]:
@@ -64,11 +61,10 @@ def refilled(
     Two regressions of the entries for each mode with an empty slot, as in
     :func:`polyadic.kernels.tucker_start.leading`.
     """
-    empty = [np.flatnonzero(strength < PRUNED) for strength in relevances(posterior)]
+    empty = empty_slots(posterior)
     if posterior.form.kind == "cp" or not any(slots.size for slots in empty):
         return None
     states = moments(priors, posterior)
-    entries = sort_entries(table.index, tuple(mode_process.size(prior) for prior in priors))
     known = [u * a for u, a in zip(table.known, posterior.amplitude, strict=True)]
     rest = _remainder(posterior, table, known, states)
     functions = []
@@ -81,7 +77,9 @@ def refilled(
     for _ in range(PASSES):
         for k, slots in enumerate(empty):
             if slots.size:
-                functions[k][:, slots] = leading(form, k, entries[k], rest, functions, tuple(known))[:, : slots.size]
+                functions[k][:, slots] = leading(form, k, table.entries[k], rest, functions, tuple(known))[
+                    :, : slots.size
+                ]
     return _start(priors, posterior, states, [u[:, :-EXTRA] for u in functions], empty)
 
 
@@ -91,10 +89,8 @@ def _remainder(
     """Return the values (N,) less the mean of the model."""
     form = posterior.form
     full = [extend(form, k, *state, known[k]) for k, state in enumerate(states)]
-    entries = sort_entries(table.index, tuple(mean.shape[0] for mean, _ in states))[0]
-    fitted = np.empty(table.value.size)
-    fitted[entries.order] = entry_moments(form, posterior.core, 0, entries.start, entries.others, full)[0]
-    return np.asarray(table.value - fitted - table.drift @ posterior.drift_mean)
+    rest = table.value - entry_means(form, posterior.core, 0, table.entries[0], full)
+    return rest - table.drift @ posterior.drift_mean if table.drift.shape[1] else rest
 
 
 def _start(

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from polyadic.kernels import mode_process
 from polyadic.kernels.core_form import Form, extend, pair_index, tucker_form
-from polyadic.kernels.functional_tucker import Start, Table
 from polyadic.kernels.mode_process import AxisPrior, Prior
-from polyadic.kernels.tucker_entries import Entries, sort_entries
-from polyadic.kernels.tucker_form import entry_sums
+from polyadic.kernels.tucker_form import Entries, entry_sums
+from polyadic.kernels.tucker_table import Start, Table
 
 Array = NDArray[np.float64]
 LARGEST = 40_000_000
@@ -50,7 +49,7 @@ def starts(form: Form, priors: tuple[Prior, ...], table: Table, seed: int = 0) -
     if form.kind == "cp" or len(priors) < 2:
         return [Start(plain)]
     sizes = tuple(mode_process.size(prior) for prior in priors)
-    entries, rest = sort_entries(table.index, sizes), without_seasons(table, sizes)
+    entries, rest = table.entries, without_seasons(table, sizes)
     found = [Start(plain)]
     for binned in (False, True):
         functions = list(plain)
@@ -157,15 +156,7 @@ def leading(
     D, rank = entries.start.size - 1, functions[mode].shape[1]
     if D * features**2 > LARGEST:
         return functions[mode]
-    order = entries.order
-    G, g = entry_sums(
-        form,
-        entries.start,
-        entries.others,
-        np.ones(value.size),
-        value[order],
-        ([m[0] for m in moments], [m[1] for m in moments]),
-    )
+    G, g = entry_sums(form, entries, np.ones(1), value, ([m[0] for m in moments], [m[1] for m in moments]))
     gram = G.reshape(D, *[m[1].shape[1] for m in moments])
     for axis, k in enumerate(rest):
         gram = np.take(gram, pair_index(form.sizes[k]).ravel(), axis=axis + 1)

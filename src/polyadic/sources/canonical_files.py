@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from polyadic.core import progress
 from polyadic.core.config import setting
-from polyadic.core.errors import InputError, nearest
+from polyadic.core.errors import InputError, OtherFormError, nearest
 from polyadic.core.stage import stage
 from polyadic.kinds import cp_factors as kind
 
@@ -149,7 +149,7 @@ def _matrix(arrays: Mapping[str, Any], name: str, path: Path) -> Array:
 def suggest(files: Sequence[Path]) -> dict[str, Any]:
     """Return no settings where the file is of a known layout, else raise `InputError`."""
     if any(path.suffix != ".mat" for path in files):
-        raise InputError(f"{files[0].name}: source canonical_files reads MAT files (.mat)")
+        raise OtherFormError(f"{files[0].name}: source canonical_files reads MAT files (.mat)")
     path, arrays = _one(files)
     _layout(arrays, path)
     return {}

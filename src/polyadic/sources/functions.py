@@ -13,7 +13,7 @@ import xarray as xr
 import yaml
 
 from polyadic.core.config import setting
-from polyadic.core.errors import InputError, nearest
+from polyadic.core.errors import InputError, OtherFormError, nearest
 from polyadic.core.stage import stage
 from polyadic.kernels.named_functions import resolve
 from polyadic.kinds import function as kind
@@ -68,7 +68,7 @@ def _read(files: Sequence[Path]) -> dict[str, Any]:
 def suggest(files: Sequence[Path]) -> dict[str, Any]:
     """Return no settings where the file names a function, else raise `InputError`."""
     if any(path.suffix not in (".yaml", ".yml") for path in files):
-        raise InputError(f"{files[0].name}: source functions reads YAML files (.yaml)")
+        raise OtherFormError(f"{files[0].name}: source functions reads YAML files (.yaml)")
     _read(files)
     return {}
 

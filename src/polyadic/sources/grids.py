@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from polyadic.core import progress
 from polyadic.core.config import setting
-from polyadic.core.errors import InputError, nearest
+from polyadic.core.errors import InputError, OtherFormError, nearest
 from polyadic.core.stage import stage
 from polyadic.kinds import sampled_function as kind
 from polyadic.sources.observation_files.stores import ZARR_MARKS, opened
@@ -130,7 +130,7 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     """Return no settings where the file holds one grid, else raise `InputError` naming its variables."""
     path = files[0]
     if path.suffix not in (".nc", ".nc4", ".cdf", ".zarr") and not any((path / mark).exists() for mark in ZARR_MARKS):
-        raise InputError(f"{path.name}: source grids reads NetCDF files and Zarr stores")
+        raise OtherFormError(f"{path.name}: source grids reads NetCDF files and Zarr stores")
     with opened(path) as ds:
         _variable(ds, "", path)
     return {}

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from polyadic.core import progress
-from polyadic.core.errors import InputError, nearest
+from polyadic.core.errors import InputError, KnownFormError, OtherFormError, nearest
 from polyadic.core.stage import stage
 from polyadic.kinds import observations as kind
 from polyadic.sources.observation_files import cleaning, formats, grids, presets, slabs, tables
@@ -96,7 +96,14 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     InputError
         If it does not read them, or a setting is missing; the message names it.
     """
-    cfg, plans, _ = _plans(ObservationsConfig(), files)
+    try:
+        cfg, plans, _ = _plans(ObservationsConfig(), files)
+    except OtherFormError:
+        raise
+    except InputError as error:
+        if _told(ObservationsConfig(), {path: formats.of(path) for path in files})[1].name == "none":
+            raise
+        raise KnownFormError(str(error)) from error
     if cfg.known.name != "none" and plans:
         return {"preset": cfg.known.name}
     layouts = [plan.layout for plan in plans]
@@ -139,12 +146,18 @@ def _preset(given: ObservationsConfig, found: dict[Path, str]) -> Preset:
     """Return the preset that the settings name, else the first that a file tells."""
     if given.preset != "auto":
         return presets.named(given.preset)
+    path, known = _told(given, found)
+    if known.name != "none":
+        progress.log(f"{path.name}: read as {known.title} (preset {known.name})")
+    return known
+
+
+def _told(given: ObservationsConfig, found: dict[Path, str]) -> tuple[Path, Preset]:
     for path, form in found.items():
         known = tables.preset(path, given) if form == "table" else grids.preset(path)
         if known.name != "none":
-            progress.log(f"{path.name}: read as {known.title} (preset {known.name})")
-            return known
-    return NONE
+            return path, known
+    return Path(), NONE
 
 
 def _site_table(cfg: ObservationsConfig, found: dict[Path, str]) -> Path | None:
@@ -215,6 +228,8 @@ def _nothing(files: Sequence[Path], counts: Counts, sites: Places | None) -> str
     text = f"{', '.join(map(str, files))}: no value is left of {counts.read:,} ({reasons or 'no rows are selected'})"
     if sites is not None and sites.unknown:
         return f"{text}; {sites.file} has no place for {_some(sorted(sites.unknown))}: give both files the same names"
+    if counts.dropped.get("missing covariate", 0) == counts.read:
+        return f"{text}; no row has its covariate: leave it out, the elevation by columns: {{elevation: ''}}"
     return f"{text}; check the settings columns, select, sentinels, minimum, maximum and time_format"
 
 

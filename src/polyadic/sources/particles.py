@@ -15,7 +15,7 @@ import xarray as xr
 
 from polyadic.core import progress
 from polyadic.core.config import setting
-from polyadic.core.errors import InputError
+from polyadic.core.errors import InputError, OtherFormError
 from polyadic.core.stage import stage
 from polyadic.kinds import particles as kind
 from polyadic.sources.particle_files import made, molecules
@@ -147,7 +147,7 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     """Return the settings with which files can be read, or raise `InputError` for files of another kind."""
     if len(files) == 1 and files[0].suffix.casefold() in _FORMATS:
         return {}
-    raise InputError(f"{', '.join(map(str, files))}: no file of particles; accepted are {_ACCEPTED}")
+    raise OtherFormError(f"{', '.join(map(str, files))}: no file of particles; accepted are {_ACCEPTED}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import pytest
 import xarray as xr
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from polyadic.kernels import local_tucker
 from polyadic.methods.funbat.api import FunctionalTucker
 
 DATA = Path(__file__).parents[3] / "data" / "colorado_tmax.nc"
@@ -34,6 +36,32 @@ def colorado():
     t, s = np.nonzero(np.isfinite(data.tmax.values))
     X = np.c_[data.lat.values[s], data.lon.values[s], data.elev.values[s], t]
     return X, data.tmax.values[t, s], s
+
+
+def blas_threads():
+    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
+def test_every_call_holds_blas_at_one_thread_and_gives_it_back(monkeypatch):
+    """Sums of several threads differ in the last bits, and small products are slower with them."""
+    X, _, y = field(60)
+    seen = {}
+
+    def watched(name, plain):
+        def call(*args):
+            seen[name] = blas_threads()
+            return plain(*args)
+
+        return call
+
+    for name in ("fit", "predictive_mean", "predictive_quantiles", "draws", "log_density"):
+        monkeypatch.setattr(local_tucker, name, watched(name, getattr(local_tucker, name)))
+    with threadpool_limits(2):
+        model = FunctionalTucker(rank=1, residual="none").fit(X, y)
+        model.predict(X), model.predict_quantiles(X, 0.5), model.sample(X), model.log_density(X, y)
+        assert blas_threads() == 2
+    assert set(seen.values()) == {1}
+    assert len(seen) == 5
 
 
 def test_bands_cover_new_values_as_they_say(model):

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from polyadic.core import io
-from polyadic.kernels import inducing_process, local_tucker, mode_process
+from polyadic.kernels import inducing_process, local_tucker, mode_process, tucker_layout, tucker_model
 from polyadic.kernels.inducing_prediction import InducingPosterior
 from polyadic.kinds import observations as kind
 from polyadic.methods.funbat.fit import FitConfig, fit
@@ -27,9 +27,8 @@ def posterior(rows) -> xr.DataTree:
     """Places, with elevation, by 6 inducing places."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mode_process, "LARGEST_DENSE", 3)
-        patch.setattr(inducing_process, "INDUCING", 6)
         patch.setattr(inducing_process, "COARSE", 4)
-        return fit(FitConfig(rank=2, max_iterations=5, residual="none"), observations=rows)
+        return fit(FitConfig(rank=2, max_iterations=5, residual="none", inducing_places=6), observations=rows)
 
 
 def test_a_file_holds_the_whole_model(posterior, tmp_path):
@@ -62,3 +61,20 @@ def test_maps_stations_and_means_follow(posterior, rows):
     cfg = MeansConfig(regions={"west": (37.0, 41.0, -109.0, -104.0)}, cells=3, draws=20)
     region = means(cfg, posterior=posterior, observations=rows)
     assert (region["temperature_standard_error"] > 0).all()
+
+
+@pytest.mark.parametrize("size", [0.0, 0.5])
+def test_standard_errors_at_new_places_hold_with_and_without_effects_of_single_places(monkeypatch, size):
+    """Places depart from a smooth field by a standard deviation of 0.5, or not at all: then no band is widened."""
+    monkeypatch.setattr(mode_process, "LARGEST_DENSE", 3)
+    rng = np.random.default_rng(0)
+    places, time = rng.uniform(-10, 10, (500, 2)), np.arange(8.0)
+    u = np.sin(places[:, 0] / 4) * np.cos(places[:, 1] / 5) + size * rng.normal(size=500)
+    f = (u[:, None] * (1 + 0.5 * np.sin(time))).ravel()
+    X = np.c_[np.repeat(places, 8, axis=0), np.tile(time, 500)]
+    layout = tucker_layout.layout_of(X, ((0, 1), (2,)), (), ("plane matern52", "matern32"), 1)
+    known = slice(0, 2400)
+    settings = tucker_model.FitSettings(inducing=60)
+    model = tucker_model.fit_model(X[known], f[known] + 0.3 * rng.normal(size=2400), layout, settings)
+    mean, variance = tucker_model.latent_moments(model, X[2400:])
+    assert 0.6 < np.mean((mean - f[2400:]) ** 2) / variance.mean() < 1.6

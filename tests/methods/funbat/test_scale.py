@@ -5,14 +5,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from polyadic.core import io
+from polyadic.core import io, parallel
 from polyadic.evaluation import reductions, scores
+from polyadic.kernels import tucker_layout
 from polyadic.kernels.tucker_layout import distinct_rows
 from polyadic.kinds import observations as kind
 from polyadic.kinds import predictions as predictions_kind
 from polyadic.methods.funbat.baselines import BaselinesConfig, baselines
+from polyadic.methods.funbat.columns import columns_of
 from polyadic.methods.funbat.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.funbat.fit import FitConfig, fit
+from polyadic.methods.funbat.map import MapConfig
+from polyadic.methods.funbat.map import map as draw_map
 from polyadic.methods.funbat.predict import PredictConfig, predict
 from polyadic.methods.funbat.split import SplitConfig, split
 from polyadic.plotting import observations as observations_figures
@@ -40,6 +44,37 @@ def test_predictions_in_chunks_have_the_bits_of_one_thread_and_two(posterior, tm
         for name in at_once.variables:
             if at_once[name].dtype.kind in "fi":
                 np.testing.assert_allclose(stored[name].to_numpy(), at_once[name].to_numpy(), rtol=1e-10, err_msg=name)
+
+
+def test_dask_workers_give_the_bytes_of_one_thread(posterior, tmp_path, monkeypatch):
+    """Predictions and a map, by no scheduler, by one worker and by two."""
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("polyadic.methods.funbat.predict.CHUNK", 50)
+    monkeypatch.setattr("polyadic.methods.funbat.map._CELLS", 4)
+
+    def products() -> list[bytes]:
+        rows = kind.example().chunk(obs=70)
+        for name, out in (
+            ("predictions", predict(PredictConfig(rows="all"), observations=rows, posterior=posterior)),
+            ("map", draw_map(MapConfig(cells=4, slices=2), observations=rows, posterior=posterior)),
+        ):
+            io.write(out, tmp_path / f"{name}.nc")
+        return [(tmp_path / f"{name}.nc").read_bytes() for name in ("predictions", "map")]
+
+    found = [products()]
+    for workers in (1, 2):
+        with LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        ) as cluster:
+            monkeypatch.setenv("POLYADIC_SCHEDULER", cluster.scheduler_address)
+            try:
+                found.append(products())
+            finally:
+                parallel._connect(cluster.scheduler_address).close()
+                parallel._connect.cache_clear()
+        monkeypatch.delenv("POLYADIC_SCHEDULER")
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_file_of_dask_chunks_keeps_its_coordinates_through_a_split(tmp_path):
@@ -97,7 +132,9 @@ def test_scores_of_lazy_predictions_equal_those_of_loaded_ones():
     np.testing.assert_array_equal(lazy["standard_error"], eager["standard_error"])
 
 
-def test_distinct_rows_are_those_of_a_sort():
+@pytest.mark.parametrize("chunk", [2**18, 64])
+def test_distinct_rows_are_those_of_a_sort(monkeypatch, chunk):
+    monkeypatch.setattr(tucker_layout, "CHUNK", chunk)
     table = np.random.default_rng(0).integers(-3, 3, (500, 3)) / 4
     for columns in (1, 2, 3):
         found = distinct_rows(table[:, :columns])
@@ -157,3 +194,13 @@ def test_figures_of_many_observations_are_samples_and_say_so(monkeypatch):
     assert isinstance(rows["temperature"].data, dask.array.Array)
     assert "50 of 288 rows" in observations_figures.coverage(rows).axes[0].get_title()
     assert "50 of 288 rows" in observations_figures.distribution(rows).axes[0].get_title()
+
+
+def test_the_months_of_a_climatology_get_a_periodic_kernel():
+    """Their index states its period: December is next to January."""
+    ds = kind.example()
+    month = ("obs", ds["time"].dt.month.to_numpy().astype(float), {"units": "1", "long_name": "month", "period": 12})
+    ds = ds.drop_vars("time").assign_coords(month=month)
+    ds.attrs["indexes"] = '["latitude", "longitude", "month"]'
+    assert columns_of(ds, {}, {}).kernels == ("sphere auto", "periodic(12)")
+    assert columns_of(ds, {}, {"month": "matern32"}).kernels[1] == "matern32"

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from polyadic.core.parallel import one_thread_each
 from polyadic.kernels import local_tucker, mode_process, tucker_layout, tucker_model
+from polyadic.kernels.inducing_process import INDUCING
 from polyadic.kernels.local_tucker import LocalTucker
 from polyadic.kernels.tucker_model import FitSettings
 from polyadic.methods.funbat.averages import Averages, averages
@@ -54,6 +56,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Most sweeps.
     tolerance
         Stop when a sweep gains less than this many nats per value.
+    inducing
+        Places that stand for all in a mode of more than 3,000 of them.
 
     Attributes
     ----------
@@ -76,9 +80,13 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     A fit costs sweeps times N times the product of the other modes' R (R + 1) / 2. Fang et al., arXiv 2311.04829, with
     learned hyperparameters, main effects, exact prediction between indexes, and a monotone bound.
 
-    A mode of D places costs O(D^3) for a sweep up to 3,000 places. Beyond, 512 inducing places stand for them, at
-    O(512^2 D) for each function, evaluation of the bound and sweep; what varies on less than their distance is left to
-    the effects of single places and to the local process.
+    A mode of D places costs O(D^3) for a sweep up to 3,000 places. Beyond, M ``inducing`` places stand for them, at
+    O(M^2 D) for each function, evaluation of the evidence and sweep. What varies on less than their distance is known
+    at measured places alone, place by place, and is part of the standard error elsewhere. The local process
+    sees it too.
+
+    BLAS runs one thread within every method, as within a stage: equal input gives equal bits however many threads there
+    are, and small products of matrices are not slowed by them.
 
     The bound has local optima: a function that carries little can be pruned from the start. Empty slots of a Tucker
     core are therefore filled again from what the fit leaves, as long as the bound rises.
@@ -105,6 +113,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         core: str = "auto",
         max_iterations: int = 60,
         tolerance: float = 1e-3,
+        inducing: int = INDUCING,
     ) -> None:
         self.rank = rank
         self.kernels = kernels
@@ -117,7 +126,9 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.core = core
         self.max_iterations = max_iterations
         self.tolerance = tolerance
+        self.inducing = inducing
 
+    @one_thread_each()
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit the model.
 
@@ -138,7 +149,11 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         kernels = self.kernels if isinstance(self.kernels, str) else tuple(self.kernels)
         rank = self.rank if isinstance(self.rank, int | str | np.integer) else tuple(self.rank)
         layout = tucker_layout.layout_of(table, modes, tuple(self.covariates), kernels, rank)
-        settings = FitSettings(self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance)
+        if self.inducing < 1:
+            raise ValueError(f"inducing={self.inducing}: accepted is a number of places from 1")
+        settings = FitSettings(
+            self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance, self.inducing
+        )
         return self._take(local_tucker.fit(table, values, layout, settings, self.residual))
 
     def _take(self, combined: LocalTucker) -> Self:
@@ -158,6 +173,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
+    @one_thread_each()
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the mean of a new y (n,), with ``return_std`` also its standard deviation (n,).
 
@@ -167,6 +183,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         mean, deviation = local_tucker.predictive_mean(self.combined_, table)
         return (mean, deviation) if return_std else mean
 
+    @one_thread_each()
     def predict_quantiles(self, X: ArrayLike, q: ArrayLike) -> Array:
         """Return quantiles of a new y, shape (n, len(q)), for levels q strictly between 0 and 1."""
         levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
@@ -175,11 +192,13 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         table = self._check(X)
         return local_tucker.predictive_quantiles(self.combined_, table, levels)
 
+    @one_thread_each()
     def sample(self, X: ArrayLike, n: int = 1, seed: int = 0) -> Array:
         """Return ``n`` joint posterior draws of the noise-free field at the rows of X, shape (n, rows)."""
         table = self._check(X)
         return local_tucker.draws(self.combined_, table, n, seed)
 
+    @one_thread_each()
     def log_density(self, X: ArrayLike, y: ArrayLike) -> Array:
         """Return the log predictive density of each y (n,), in its own units."""
         table = self._check(X)

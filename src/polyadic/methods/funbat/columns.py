@@ -104,7 +104,8 @@ def columns_of(
         Indexes by mode; empty: latitude and longitude make one mode `place`, every other index its own.
     kernels
         Kernel by mode where it is not the default: a Matern of the distance on the sphere for a place, elsewhere one
-        of the coordinate, its smoothness chosen by evidence; for time with the seasons that the rows can show.
+        of the coordinate, its smoothness chosen by evidence; for time with the seasons that the rows can show; a
+        periodic one for an index that states a ``period``, such as the months of a climatology.
     covariates
         Covariates that are used; None: all that are never missing.
     """
@@ -140,6 +141,9 @@ def _default_kernel(ds: xr.Dataset, parts: Sequence[str]) -> str:
         return "sphere auto"
     if len(parts) > 1:
         return "plane auto"
+    period = ds[parts[0]].attrs.get("period", 0)
+    if isinstance(period, int | float | np.number) and period > 0:
+        return f"periodic({float(period):g})"
     return "auto" + (_seasons(numbers(ds[parts[0]])) if ds[parts[0]].dtype.kind == "M" else "")
 
 

@@ -34,7 +34,8 @@ class FitConfig:
         {},
         "kernel by mode: auto (one of the next three, by evidence), matern12, matern32, matern52, periodic(12), sums"
         " with +, seasons as +harmonics(365.25,3), or 'sphere auto' for latitude and longitude; default: sphere auto"
-        " for a place, otherwise auto, times of two years with harmonics(365.25,3), of two days with (1,3)",
+        " for a place, otherwise auto, times of two years with harmonics(365.25,3), of two days with (1,3), months of a"
+        " climatology periodic(12)",
     )
     covariates: tuple[str, ...] | None = setting(
         None, "covariates that are used; nothing: all that are never missing; []: none"
@@ -52,6 +53,10 @@ class FitConfig:
     )
     max_iterations: int = setting(60, "most sweeps over the modes")
     tolerance: float = setting(1e-3, "stop when a sweep gains less evidence than this, in nats per value")
+    inducing_places: int = setting(
+        512,
+        "places that stand for all in a mode of more than 3,000; cost grows with their square; more tell finer detail",
+    )
     seed: int = setting(0, "seed of the start of modes without geometry")
 
     def __post_init__(self) -> None:
@@ -61,6 +66,8 @@ class FitConfig:
             raise ValueError(f"rank must be at least 1 in every mode, found {self.rank}")
         if self.max_iterations < 1:
             raise ValueError(f"max_iterations must be at least 1, found {self.max_iterations}")
+        if self.inducing_places < 1:
+            raise ValueError(f"inducing_places must be at least 1, found {self.inducing_places}")
         if self.tolerance <= 0:
             raise ValueError(f"tolerance must be positive, found {self.tolerance}")
 
@@ -89,8 +96,10 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
         core=cfg.core,
         max_iterations=cfg.max_iterations,
         tolerance=cfg.tolerance,
+        inducing=cfg.inducing_places,
     ).fit(table, values)
-    progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {train[target].attrs.get('units', '1')}")
+    unit = str(train[target].attrs.get("units", "1")) if cfg.link == "identity" else f"of the {cfg.link}"
+    progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {unit}")
     # Beside a local process the Tucker part stops early on purpose: more sweeps would follow what that is there for.
     if not model.converged_ and model.combined_.residual is None:
         progress.warn(f"not converged after {model.n_iter_} sweeps; raise max_iterations or tolerance")

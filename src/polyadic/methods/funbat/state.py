@@ -12,7 +12,6 @@ from polyadic.kernels.core_form import Form
 from polyadic.kernels.core_response import Response
 from polyadic.kernels.dense_process import DensePosterior, Points
 from polyadic.kernels.drifting_field import DriftingField
-from polyadic.kernels.functional_tucker import TuckerPosterior
 from polyadic.kernels.gaussian_field import Field
 from polyadic.kernels.inducing_prediction import InducingPosterior
 from polyadic.kernels.kriged_normals import KrigedNormals
@@ -25,6 +24,7 @@ from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import Core
 from polyadic.kernels.tucker_layout import Layout
 from polyadic.kernels.tucker_model import TuckerModel
+from polyadic.kernels.tucker_table import TuckerPosterior
 
 CLASSES = {
     cls.__name__: cls

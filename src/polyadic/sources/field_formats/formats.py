@@ -5,7 +5,7 @@ from pathlib import Path
 
 import h5py
 
-from polyadic.core.errors import InputError
+from polyadic.core.errors import InputError, OtherFormError
 from polyadic.sources.field_formats import arrays, pdebench, the_well
 from polyadic.sources.field_formats.contents import Contents
 from polyadic.sources.field_formats.settings import FieldFilesConfig
@@ -49,7 +49,7 @@ def _of_content(path: Path, start: bytes) -> str:
         return "torch"
     if path.suffix.casefold() in (".h5", ".hdf5", ".nc", ".mat"):
         raise InputError(f"{path}: it begins with {start[:8]!r}, so it is no {path.suffix} file; get it again")
-    raise InputError(f"{path}: a file of extension {path.suffix or 'none'} is not read; accepted are {ACCEPTED}")
+    raise OtherFormError(f"{path}: a file of extension {path.suffix or 'none'} is not read; accepted are {ACCEPTED}")
 
 
 def _is_torch(path: Path) -> bool:

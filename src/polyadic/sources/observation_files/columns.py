@@ -238,6 +238,8 @@ def find_values(
             f"{where}: {len(left)} columns may be the measured value ({shown}); name it, for instance"
             f" {to_add('values', [left[-1]])}"
         )
+    if not names:
+        raise InputError(f"{where}: no column of values is left; beside a site table give the files with the values")
     raise InputError(
         f"{where}: no numeric column is left for the measured value among {', '.join(names)}; set 'values', or free one"
         " from its role by 'columns'"

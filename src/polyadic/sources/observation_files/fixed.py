@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from polyadic.core.errors import InputError
 from polyadic.sources.observation_files.presets.ghcn import HEADER
 
 LINES = 2**12
@@ -36,7 +37,19 @@ def frames(file: IO[bytes], name: str) -> Iterator[pd.DataFrame]:
         kept = [(number + i, line.rstrip(b"\r\n")) for i, line in enumerate(lines) if line.strip()]
         number += len(lines)
         numbers, texts = np.array([n for n, _ in kept]), [text for _, text in kept]
+        if name == "dly":
+            _refuse_cut(kept, getattr(file, "name", "the file"))
         yield _days(numbers, texts) if name == "dly" else _stations(numbers, texts)
+
+
+def _refuse_cut(lines: Sequence[tuple[int, bytes]], where: object) -> None:
+    """Refuse a line that ends within a value; blank flags at its end may have been stripped."""
+    for number, line in lines:
+        if len(line) < 21 + _DAYS * _WIDTH and 0 < (len(line) - 21) % _WIDTH < 5:
+            raise InputError(
+                f"{where}: line {number} ends within a value, after {len(line)} of {21 + _DAYS * _WIDTH} characters;"
+                " the file is cut off: get it again"
+            )
 
 
 def _stations(numbers: NDArray[np.int64], lines: Sequence[bytes]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import gzip
 import zipfile
 from pathlib import Path
 
-from polyadic.core.errors import InputError
+from polyadic.core.errors import InputError, OtherFormError
 from polyadic.sources.observation_files import parquet
 from polyadic.sources.observation_files.stores import ZARR_MARKS
 
@@ -46,7 +46,7 @@ def of(path: Path) -> str:
     other = _other(path, start, packed)
     if start.startswith(parquet.MAGIC) or (not other and set(suffixes) & set(_TEXT)):
         return "table"
-    raise InputError(f"{path}: {other or _refusal(suffixes, start)}")
+    raise OtherFormError(f"{path}: {other or _refusal(suffixes, start)}")
 
 
 def _holds_store(path: Path) -> bool:

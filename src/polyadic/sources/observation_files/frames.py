@@ -47,6 +47,10 @@ def frames(table: Table) -> Iterator[pd.DataFrame]:
             yield from _delimited(file, dialect) if dialect.form == "delimited" else fixed.frames(file, dialect.form)
         except pd.errors.ParserError as error:
             reason = str(error).partition("C error: ")[2].strip() or str(error)
+            if reason.startswith("EOF inside string"):
+                raise InputError(
+                    f"{table.path}: ends within a quoted text ({reason}); the file is cut off: get it again"
+                ) from error
             raise InputError(
                 f"{table.path}: not a regular table ({reason}); correct that line, or set 'delimiter'"
             ) from error

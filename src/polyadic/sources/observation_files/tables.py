@@ -110,8 +110,9 @@ def _refuse_fractions(dialect: Dialect, measured: Sequence[str], cfg: Reading, w
 
 
 def _selected_sample(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: ObservationsConfig) -> pd.DataFrame:
-    frame = pd.DataFrame([row[: len(dialect.names)] for row in dialect.sample], dtype=object).fillna("")
-    frame.columns = pd.Index(dialect.names[: frame.shape[1]])
+    width = len(dialect.names)
+    rows = [[*row, *[""] * (width - len(row))][:width] for row in dialect.sample]
+    frame = pd.DataFrame(rows, columns=pd.Index(dialect.names), dtype=object)
     return frame[selection(frame, roles, cfg)]
 
 
@@ -121,7 +122,8 @@ def _parameter(dialect: Dialect, roles: Mapping[str, columns.Columns], cfg: Read
         return ""
     column = roles["parameter"][0]
     wanted = cfg.select.get("parameter", cfg.select.get(column))
-    found = [wanted] if isinstance(wanted, str) else _selected_sample(dialect, roles, cfg)[column].unique()
+    cells = _selected_sample(dialect, roles, cfg)[column]
+    found = [wanted] if isinstance(wanted, str) else cells[cells != ""].unique()
     _one(found, column, "parameter", where)
     label = str(found[0]).strip() if len(found) else ""
     known = cfg.known.variables.get(label)

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from polyadic.core.errors import InputError
+from polyadic.core.errors import InputError, OtherFormError
 from polyadic.sources.trace_files import arrays, caiman, nwb, suite2p, tables
 from polyadic.sources.trace_files.recording import Recording
 from polyadic.sources.trace_files.settings import TracesConfig
@@ -42,7 +42,7 @@ def _of_content(path: Path, start: bytes) -> str:
         return "npz"
     if suffix in (".csv", ".tsv", ".txt"):
         return "table"
-    raise InputError(f"{path}: a file of extension {suffix or 'none'} is not read; accepted are {ACCEPTED}")
+    raise OtherFormError(f"{path}: a file of extension {suffix or 'none'} is not read; accepted are {ACCEPTED}")
 
 
 def _of_hdf5(path: Path) -> str:
