@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import mode_process
+from polyadic.kernels import links, mode_process
 from polyadic.kernels.core_form import fixed_values
 from polyadic.kernels.core_response import moved_means
 from polyadic.kernels.tucker_form import evaluate
@@ -17,7 +17,7 @@ AT_ONCE = 2**25
 
 
 def draws(model: TuckerModel, X: Array, count: int, seed: int) -> Array:
-    """Return joint posterior draws of the noise-free field, (count, n), in units of y: exp f with a log link.
+    """Return joint posterior draws of the noise-free field, (count, n), in units of y: the inverse link of f.
 
     The functions of each mode are drawn jointly at the rows and at the training indexes, the core given what was drawn
     there (:mod:`polyadic.kernels.core_response`), the drift alone: means and differences over rows carry honest errors.
@@ -42,7 +42,7 @@ def draws(model: TuckerModel, X: Array, count: int, seed: int) -> Array:
     step = max(1, AT_ONCE // most)
     parts = [_batch(model, X, asked, min(step, count - done), generator) for done in range(0, count, step)]
     out = model.centre + model.scale * np.concatenate(parts)
-    return np.exp(out) if model.link == "log" else out
+    return links.inverse(model.link, out)
 
 
 def _batch(
