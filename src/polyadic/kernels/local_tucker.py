@@ -123,8 +123,8 @@ def fit(
     Notes
     -----
     All parts are fitted to the inner rows. The final Tucker model goes on from there with all rows for three sweeps;
-    the final processes keep their hyperparameters and see all rows. Groups are withheld in five parts in turn:
-    hyperparameters come from the fit without the first, and the Tucker model makes three sweeps without each other.
+    the final processes keep their hyperparameters and see all rows. What the withheld rows are predicted by has gone
+    the same way without them. Groups are withheld in five parts in turn, hyperparameters those without the first.
     Beside a process the Tucker part makes at most 10 sweeps at first: more let it follow what the process is there for.
     """
     settings = settings or FitSettings()
@@ -249,7 +249,7 @@ def _weighed(
     """Return the model with weight, spread, shape and gain from withheld rows, and the gain's standard error."""
     linked, values, said = links.forward(settings.link, y), [], []
     for number, held in enumerate(parts):
-        model = trial if number == 0 else _without(trial, X, y, held, settings)
+        model = _without(trial, X, y, held, settings)
         rows = held
         if len(parts) > 1 and held.size > _HELD_OF_PART:
             rows = np.random.default_rng([settings.seed, 4, number]).choice(held, _HELD_OF_PART, replace=False)
