@@ -61,7 +61,7 @@ FEWEST = 50
 """Rows below which no local process is tried."""
 LEAST_GAIN = 0.01
 """Nats per withheld value that a local process must gain, beside two standard errors."""
-_HELD = 3000
+_HELD = 8000
 _PARTS = 5
 _HELD_OF_PART = 1000
 _ROUNDS = 1
@@ -123,8 +123,8 @@ def fit(
     Notes
     -----
     All parts are fitted to the inner rows. The final Tucker model goes on from there with all rows for three sweeps;
-    the final processes keep their hyperparameters and see all rows. What the withheld rows are predicted by has gone
-    the same way without them. Groups are withheld in five parts in turn, hyperparameters those without the first.
+    the final processes keep their hyperparameters and see all rows. Groups are withheld in five parts in turn:
+    hyperparameters come from the fit without the first, and the Tucker model makes three sweeps without each other.
     Beside a process the Tucker part makes at most 10 sweeps at first: more let it follow what the process is there for.
     """
     settings = settings or FitSettings()
@@ -169,7 +169,7 @@ def _useful(groups: NDArray[np.generic] | None, X: Array, places: PlaceColumns |
 
 
 def _parts(count: int, seed: int, groups: NDArray[np.int64] | None) -> list[Rows]:
-    """Return the rows that are withheld in turn: one part of a fifth, at most 3,000; with groups five parts of them."""
+    """Return the rows that are withheld in turn: one part of a fifth, at most 8,000; with groups five parts of them."""
     generator = np.random.default_rng([seed, 2])
     if groups is None:
         return [np.sort(generator.permutation(count)[: min(max(count // 5, 1), _HELD)])]
@@ -249,7 +249,7 @@ def _weighed(
     """Return the model with weight, spread, shape and gain from withheld rows, and the gain's standard error."""
     linked, values, said = links.forward(settings.link, y), [], []
     for number, held in enumerate(parts):
-        model = _without(trial, X, y, held, settings)
+        model = trial if number == 0 else _without(trial, X, y, held, settings)
         rows = held
         if len(parts) > 1 and held.size > _HELD_OF_PART:
             rows = np.random.default_rng([settings.seed, 4, number]).choice(held, _HELD_OF_PART, replace=False)
