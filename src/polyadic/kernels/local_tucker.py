@@ -108,8 +108,9 @@ def fit(
         Of the Tucker part.
     residual
         ``"none"``; ``"local"``: with a local process; ``"auto"``: with one if it gains at least 0.01 nats and two
-        standard errors per withheld training row. Below 50 rows, or with Student-t noise, ``"auto"`` is ``"none"``:
-        rows that the Student-t model would discount are values to be followed for the process.
+        standard errors per withheld training row, with groups the shape of errors counted. Below 50 rows, or with
+        Student-t noise, ``"auto"`` is ``"none"``: rows that the Student-t model would discount are values to be
+        followed for the process.
     groups
         Labels (n,) of rows that are withheld together when shares, variance and shape of the errors are found, such as
         stations or blocks of time: for predictions that lie to these rows as one group to the others. None: single
@@ -163,7 +164,8 @@ def _useful(groups: NDArray[np.generic] | None, X: Array, places: PlaceColumns |
         return None
     if places is not None:
         where = distinct_rows(X[:, list(places.columns)])[2]
-        if distinct_rows(np.column_stack([where, number]).astype(np.float64))[0].shape[0] == where.max() + 1:
+        pairs = distinct_rows(np.column_stack([where, number]).astype(np.float64))[0].shape[0]
+        if pairs < 2 * (where.max() + 1):  # a place may have two stations, or a station have moved
             return None
     return number
 
@@ -259,7 +261,10 @@ def _weighed(
     together = [tuple(np.concatenate(arrays) for arrays in zip(*part, strict=True)) for part in zip(*said, strict=True)]
     both, alone = [(m, v) for m, v in together[:2]], together[2]
     pool = predictor_pool.found(value, both)
-    difference = predictor_pool.log_density(value, *predictor_pool.mixed(pool.weights, both))
+    if len(parts) > 1:  # far from its own group a process changes the bands more than the means
+        difference = predictor_pool.density(pool, value, both)
+    else:
+        difference = predictor_pool.log_density(value, *predictor_pool.mixed(pool.weights, both))
     difference -= predictor_pool.log_density(value, *alone)
     error = float(difference.std()) / value.size**0.5
     weight, gain = float(pool.weights[0]), float(difference.mean())

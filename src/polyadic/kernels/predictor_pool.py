@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyadic.kernels import scale_mixture
-from polyadic.kernels.scale_mixture import NORMAL, Shape
+from polyadic.kernels.scale_mixture import NORMAL, Placed, Shape
 
 Array = NDArray[np.float64]
 Moments = tuple[Array, Array]
@@ -83,6 +83,16 @@ def pooled(pool: Pool, moments: Sequence[Moments]) -> Moments:
     """Return mean and variance (n,) of a new value."""
     mean, variance = mixed(pool.weights, moments)
     return mean, np.asarray(sum(divided(pool, variance)))
+
+
+def density(pool: Pool, values: Array, moments: Sequence[Moments]) -> Array:
+    """Return the log density (n,) of values under the pool, its shape included."""
+    mean, variance = mixed(pool.weights, moments)
+    scaled, shared = divided(pool, variance)
+    rows = Placed(mean, scaled, shared, np.zeros(values.size, np.int64))
+    return scale_mixture.log_density(
+        scale_mixture.mixture(scale_mixture.family([pool.shape], "identity"), rows), values
+    )
 
 
 def found(values: Array, moments: Sequence[Moments]) -> Pool:

@@ -122,7 +122,7 @@ def _groups(cfg: FitConfig, observations: xr.Dataset, rows: int) -> NDArray[np.i
         return None
     groups, what = groups_of(observations)
     if groups is not None:
-        progress.log(f"bands are learned from {what} withheld from inner fits, as the split withholds them")
+        progress.log(f"the split withholds {what}: bands are learned from such where places have none of their own")
     return groups
 
 
