@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from polyadic.kernels import dense_process, functional_tucker, tucker_entries, tucker_layout, tucker_model, tucker_noise
+from polyadic.kernels import (
+    dense_process,
+    functional_tucker,
+    scale_mixture,
+    tucker_entries,
+    tucker_layout,
+    tucker_model,
+    tucker_noise,
+)
 
 
 def planted(seed=0, n=240, noise=0.05, interaction=0.15):
@@ -188,7 +196,9 @@ def test_a_covariate_belongs_to_the_coarsest_mode_it_is_a_function_of():
 
 def test_student_quantiles_are_those_of_the_t_distribution():
     """t with 4 degrees of freedom: 0.95 quantile 2.132 (Abramowitz & Stegun 26.10)."""
-    found = tucker_noise.predictive_quantiles(np.zeros(1), np.zeros(1), 1.0, 4.0, np.array([0.95]))
+    scales = tucker_noise.mixture_scales(4.0, 32)
+    student = scale_mixture.of_shape(np.zeros(1), np.ones(1), scale_mixture.Shape(np.full(32, 1 / 32), scales))
+    found = scale_mixture.quantiles(student, np.array([0.95]))
     assert found[0, 0] == pytest.approx(2.132, abs=0.03)
 
 

@@ -1,19 +1,24 @@
 """Score predictions of withheld rows: kind `predictions` to kind `metrics`, baselines beside the method."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from polyadic.evaluation import reductions, scores
+from polyadic.evaluation import mixture_scores, reductions, scores
 from polyadic.kinds import metrics, predictions
 from polyadic.kinds.metrics import Metric
 from polyadic.kinds.observations import SPLITS
+from polyadic.kinds.predictions import Columns
 
 
 def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, split: str = "test") -> xr.Dataset:
     """Return the scores of a model and of the baselines on the rows of one split whose truth is known.
 
-    Standard errors respect the clusters of the data: stations and time stamps, where there are any.
+    Each is scored by the distributions that its file states, see :mod:`polyadic.kinds.predictions`. Standard errors
+    respect the clusters of the data: stations and time stamps, where there are any.
 
     Parameters
     ----------
@@ -34,16 +39,13 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
     rows = np.flatnonzero((model["split"].to_numpy() == SPLITS.index(split)) & np.isfinite(truth))
     if rows.size == 0:
         raise ValueError(f"no row of the {split} split has a known {target!r}; withhold some rows")
-    named = _by_method(model, name)
+    named = _by_method(model, name, rows)
     if baselines is not None:
         if not np.array_equal(baselines[target].to_numpy(), truth, equal_nan=True):
             raise ValueError("the baselines were made for other rows than the predictions; make both again")
-        named |= _by_method(baselines, name)
+        named |= _by_method(baselines, name, rows)
     groups, known_truth = reductions.clusters_of(clusters(model, rows), rows.size), truth[rows]
-    scored = [
-        scores.score(known_truth, mean.to_numpy()[rows], variance.to_numpy()[rows], groups)
-        for mean, variance in named.values()
-    ]
+    scored = [mixture_scores.score(known_truth, read(), groups) for read in named.values()]
     units = str(model[target].attrs.get("units", "1"))
     known = {
         metric: Metric(scores.METRICS[metric].better, scores.METRICS[metric].units(units), _target(metric))
@@ -55,15 +57,11 @@ def table(name: str, model: xr.Dataset, baselines: xr.Dataset | None = None, spl
     return out
 
 
-def _by_method(ds: xr.Dataset, name: str) -> dict[str, tuple[xr.DataArray, xr.DataArray]]:
-    """Return mean and variance by method, unread: those of one method at a time are in memory."""
-    means, variances = predictions.mean(ds), predictions.variance(ds)
+def _by_method(ds: xr.Dataset, name: str, rows: NDArray[np.intp]) -> dict[str, Callable[[], Columns]]:
+    """Return by method what reads its predictions at some rows: those of one method at a time are in memory."""
     if "method" not in ds.dims:
-        return {name: (means, variances)}
-    return {
-        str(method): (means.isel(method=i), variances.isel(method=i))
-        for i, method in enumerate(ds["method"].to_numpy())
-    }
+        return {name: partial(predictions.columns, ds, rows)}
+    return {str(m): partial(predictions.columns, ds, rows, i) for i, m in enumerate(ds["method"].to_numpy())}
 
 
 def clusters(ds: xr.Dataset, rows: NDArray[np.intp]) -> list[NDArray[np.generic]]:

@@ -288,7 +288,7 @@ def score(
         return [metric.loss(truth[rows], mean[rows], spread[rows]) for metric in metrics]
 
     values, errors = reductions.means_and_errors(losses, len(metrics), len(truth), groups)
-    return {m.name: _rooted(m, float(v), float(e)) for m, v, e in zip(metrics, values, errors, strict=True)}
+    return {m.name: rooted(m, float(v), float(e)) for m, v, e in zip(metrics, values, errors, strict=True)}
 
 
 def score_samples(truth: ArrayLike, samples: ArrayLike, clusters: Sequence[ArrayLike] = ()) -> dict[str, Score]:
@@ -311,10 +311,11 @@ def score_samples(truth: ArrayLike, samples: ArrayLike, clusters: Sequence[Array
 
 
 def _score(metric: Metric, loss: Floats, clusters: Sequence[ArrayLike]) -> Score:
-    return _rooted(metric, float(loss.mean()), standard_error(loss, clusters))
+    return rooted(metric, float(loss.mean()), standard_error(loss, clusters))
 
 
-def _rooted(metric: Metric, value: float, error: float) -> Score:
+def rooted(metric: Metric, value: float, error: float) -> Score:
+    """Return a score from the mean of its loss and that mean's standard error."""
     if not metric.root:
         return Score(value, error)
     root = float(np.sqrt(value))

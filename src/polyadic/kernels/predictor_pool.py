@@ -1,11 +1,13 @@
-r"""Several predictors of the same values made one: shares by precision, a factor of the variance, found on held rows.
+r"""Several predictors of the same values made one: shares by precision, and a distribution of errors from held rows.
 
 With moments :math:`(m_k, v_k)` of a new value by each predictor,
 
-.. math:: y \sim N\Big(\sum_k w_k m_k,\; v + (c - 1) \min(v, v_0)\Big), \quad v = \sum_k w_k v_k,
+.. math:: y \sim \sum_j p_j \, N\Big(\sum_k w_k m_k,\; (v - v_0)_+ + c f_j \min(v, v_0)\Big), \quad v = \sum_k w_k v_k,
           \quad w_k = \frac{a_k / v_k}{\sum_l a_l / v_l}:
 
-where one of them knows little the others have the say.
+where one of them knows little the others have the say. Factor c and shape (:mod:`polyadic.kernels.scale_mixture`: the
+sharp peak and long tails of what is left) hold up to the mean variance :math:`v_0` of the rows they were found on; what
+a row is less sure of than these, far from all others, is the field's own and stays normal.
 """
 
 import itertools
@@ -14,12 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+
+from polyadic.kernels import scale_mixture
+from polyadic.kernels.scale_mixture import NORMAL, Placed, Shape
 
 Array = NDArray[np.float64]
 Moments = tuple[Array, Array]
 _STEPS = 10
-_LEVELS = np.array([0.8, 0.9])
+_LEARNED = 20_000
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,15 @@ class Pool:
     spread
         Factor c of the variance where that is at most ``typical``; the correction grows no further beyond.
     typical
-        Mean variance of the rows that c was found on.
+        Mean variance of the rows that c and the shape were found on.
+    shape
+        Of that part of the variance; one normal by default.
     """
 
     weights: Array
     spread: float = 1.0
     typical: float = 0.0
+    shape: Shape = NORMAL
 
 
 def shares(weights: Array, moments: Sequence[Moments]) -> list[Array]:
@@ -66,14 +73,30 @@ def mixed(weights: Array, moments: Sequence[Moments]) -> Moments:
     return np.asarray(mean), np.asarray(sum(w * v for w, (_, v) in zip(by, moments, strict=True)))
 
 
+def divided(pool: Pool, variance: Array) -> tuple[Array, Array]:
+    """Return the part of a variance (n,) that the shape's factors multiply, and the rest that is added."""
+    near = np.minimum(variance, pool.typical)
+    return pool.spread * near, variance - near
+
+
 def pooled(pool: Pool, moments: Sequence[Moments]) -> Moments:
     """Return mean and variance (n,) of a new value."""
     mean, variance = mixed(pool.weights, moments)
-    return mean, variance + (pool.spread - 1.0) * np.minimum(variance, pool.typical)
+    return mean, np.asarray(sum(divided(pool, variance)))
+
+
+def density(pool: Pool, values: Array, moments: Sequence[Moments]) -> Array:
+    """Return the log density (n,) of values under the pool, its shape included."""
+    mean, variance = mixed(pool.weights, moments)
+    scaled, shared = divided(pool, variance)
+    rows = Placed(mean, scaled, shared, np.zeros(values.size, np.int64))
+    return scale_mixture.log_density(
+        scale_mixture.mixture(scale_mixture.family([pool.shape], "identity"), rows), values
+    )
 
 
 def found(values: Array, moments: Sequence[Moments]) -> Pool:
-    """Return the pool whose weights give held values the greatest likelihood, in steps of a tenth.
+    """Return the pool whose weights, in steps of a tenth, factor and shape give held values the greatest likelihood.
 
     Parameters
     ----------
@@ -84,18 +107,20 @@ def found(values: Array, moments: Sequence[Moments]) -> Pool:
 
     Notes
     -----
-    The factor c lies half way, in logarithms, between the one of best coverage of 80 and 90 % and that of best
-    likelihood: heavy tails set the former below the latter.
+    Weights come first, with normal errors. Factor and shape are learned from at most 20,000 rows, drawn at random.
     """
     grid = [w for w in itertools.product(range(_STEPS + 1), repeat=len(moments)) if sum(w) == _STEPS]
     candidates = [np.array(w, dtype=np.float64) / _STEPS for w in grid]
     scores = [log_density(values, *mixed(weights, moments)).mean() for weights in candidates]
     weights = candidates[int(np.argmax(scores))]
     mean, variance = mixed(weights, moments)
-    wrong = np.abs(values - mean) / np.sqrt(variance)
-    by_bands = (np.quantile(wrong, _LEVELS) / ndtri(0.5 + _LEVELS / 2)).mean()
-    factor = float(np.clip(by_bands * np.sqrt(np.mean(wrong**2)), 0.25, 4.0))
-    return Pool(weights, factor, float(variance.mean()))
+    typical = float(variance.mean())
+    rows = np.arange(values.size)
+    if values.size > _LEARNED:
+        rows = np.sort(np.random.default_rng(0).choice(values.size, _LEARNED, replace=False))
+    near = np.minimum(variance, typical)[rows]
+    shape, factor = scale_mixture.learn((values - mean)[rows], near, variance[rows] - near)
+    return Pool(weights, factor, typical, shape)
 
 
 def log_density(value: Array, mean: Array, variance: Array) -> Array:

@@ -5,9 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from polyadic.kernels import dense_process, harmonics, mode_process, tucker_noise, tucker_refill, tucker_start
+from polyadic.kernels import (
+    dense_process,
+    harmonics,
+    links,
+    mode_process,
+    tucker_refill,
+    tucker_start,
+)
 from polyadic.kernels.core_form import extend
 from polyadic.kernels.functional_tucker import CLIMB, attempt, fit
 from polyadic.kernels.inducing_process import INDUCING
@@ -36,7 +42,8 @@ class FitSettings:
     Attributes
     ----------
     core, link, noise
-        ``"auto"``, ``"tucker"`` or ``"cp"``; ``"identity"`` or ``"log"``; ``"gaussian"`` or ``"student"``.
+        ``"auto"``, ``"tucker"`` or ``"cp"``; a name of :data:`polyadic.kernels.links.LINKS`; ``"gaussian"`` or
+        ``"student"``.
     seed
         Seed of the start of modes without geometry.
     max_iterations, tolerance
@@ -65,7 +72,7 @@ class TuckerModel:
     posterior
         The posterior in standardised units.
     link
-        ``"identity"`` or ``"log"``: the model is Gaussian in y or in log y.
+        The model is Gaussian in the linked values: ``"identity"``, ``"log"`` or ``"cube_root"``.
     centre, scale
         Mean and standard deviation of the linked training values.
     drift_centre, drift_scale
@@ -97,31 +104,6 @@ def _first(kernel: str) -> str:
     return CANDIDATES[0] if kernel == "auto" else kernel
 
 
-def link_values(link: str, y: Array) -> Array:
-    """Return the values on the scale of the model.
-
-    Raises
-    ------
-    ValueError
-        If the link is not known, or a log link meets values that are not positive.
-
-    Examples
-    --------
-    >>> link_values("log", np.array([1.0])).tolist()
-    [0.0]
-    """
-    if link == "identity":
-        return y
-    if link != "log":
-        raise ValueError(f"link={link!r}: allowed are identity, log")
-    if (y <= 0).any():
-        raise ValueError(
-            f"link='log' needs positive y; {int((y <= 0).sum())} of {y.size} values are <= 0 (least {y.min():g}). "
-            "Remove them, add a detection limit, or use link='identity'"
-        )
-    return np.log(y)
-
-
 def fit_model(
     X: Array, y: Array, layout: Layout, settings: FitSettings | None = None, begin: TuckerModel | None = None
 ) -> TuckerModel:
@@ -147,7 +129,7 @@ def fit_model(
         raise ValueError(f"noise={settings.noise!r}: allowed are gaussian, student")
     modes = range(len(layout.modes))
     form = choose_form(settings.core, layout.ranks, tuple(2 * periods(layout, k).size for k in modes))
-    linked = link_values(settings.link, y)
+    linked = links.forward(settings.link, y)
     centre, scale = float(linked.mean()), float(linked.std()) or 1.0
     parts = [_prior(X, layout, k, settings.inducing) for k in modes]
     priors, index = tuple(part[0] for part in parts), np.stack([part[1] for part in parts], axis=1)
@@ -314,44 +296,6 @@ def given_functions(model: TuckerModel, k: int, unique: Array) -> Array | None:
 def _distinct(layout: Layout, X: Array, k: int) -> tuple[Array, NDArray[np.int32]]:
     unique, _, where = distinct_rows(X[:, [*layout.modes[k], *layout.covariates[k]]])
     return unique, where
-
-
-def predictive_mean(model: TuckerModel, X: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of a new y, shapes (n,).
-
-    With a log link these are the log-normal moments; with a log link and Student-t noise no moment exists, and the
-    median and half the central 68 % interval stand in.
-    """
-    mean, variance = latent_moments(model, X)
-    noise, degrees = model.posterior.noise_variance * model.scale**2, model.posterior.degrees
-    if model.link == "log" and np.isfinite(degrees):
-        low, middle, high = predictive_quantiles(model, X, ndtr(np.array([-1.0, 0.0, 1.0]))).T
-        return middle, (high - low) / 2
-    total = variance + (noise if np.isinf(degrees) else noise * degrees / (degrees - 2))
-    if model.link == "identity":
-        return mean, np.sqrt(total)
-    centre = np.exp(mean + total / 2)
-    return centre, centre * np.sqrt(np.expm1(total))
-
-
-def predictive_quantiles(model: TuckerModel, X: Array, levels: Array) -> Array:
-    """Return quantiles (n, levels) of a new y."""
-    mean, variance = latent_moments(model, X)
-    noise = model.posterior.noise_variance * model.scale**2
-    found = tucker_noise.predictive_quantiles(mean, variance, noise, model.posterior.degrees, levels)
-    return np.exp(found) if model.link == "log" else found
-
-
-def log_density(model: TuckerModel, X: Array, y: Array) -> Array:
-    """Return the log predictive density of values y (n,) in their own units, the link's Jacobian included."""
-    mean, variance = latent_moments(model, X)
-    linked = link_values(model.link, y)
-    scales = tucker_noise.mixture_scales(model.posterior.degrees, 128)
-    total = variance[:, None] + model.posterior.noise_variance * model.scale**2 * scales
-    parts = -0.5 * np.log(2 * np.pi * total) - (linked - mean)[:, None] ** 2 / (2 * total)
-    top = parts.max(axis=1)
-    density = top + np.log(np.exp(parts - top[:, None]).mean(axis=1))
-    return np.asarray(density - linked if model.link == "log" else density)
 
 
 def relevances(model: TuckerModel) -> tuple[Array, ...]:

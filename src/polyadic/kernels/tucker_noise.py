@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import gammaln, ndtr, ndtri
+from scipy.special import gammaln
 from scipy.stats import gamma
 
 Array = NDArray[np.float64]
@@ -98,27 +98,3 @@ def mixture_scales(degrees: float, count: int = 32) -> Array:
     if np.isinf(degrees):
         return np.ones(1)
     return np.asarray(1.0 / gamma.ppf((np.arange(count) + 0.5) / count, degrees / 2, scale=2 / degrees))
-
-
-def predictive_quantiles(mean: Array, variance: Array, noise: float, degrees: float, levels: Array) -> Array:
-    """Return quantiles (n, levels) of f + noise for Gaussian f and Gaussian or Student-t noise.
-
-    Examples
-    --------
-    >>> predictive_quantiles(np.zeros(1), np.zeros(1), 1.0, np.inf, np.array([0.975])).round(2)
-    array([[1.96]])
-    """
-    scales = mixture_scales(degrees)
-    spread = np.sqrt(variance[:, None] + noise * scales)
-    if scales.size == 1:
-        return np.asarray(mean[:, None] + spread * ndtri(levels))
-    low, high = spread.max(axis=1) * ndtri(1e-9), -spread.max(axis=1) * ndtri(1e-9)
-    out = np.empty((mean.size, levels.size))
-    for j, level in enumerate(levels):
-        below, above = low.copy(), high.copy()
-        for _ in range(45):
-            middle = (below + above) / 2
-            under = ndtr(middle[:, None] / spread).mean(axis=1) < level
-            below, above = np.where(under, middle, below), np.where(under, above, middle)
-        out[:, j] = mean + (below + above) / 2
-    return out

@@ -9,6 +9,18 @@ import xarray as xr
 
 from polyadic.core.schema import Schema, Var
 
+_WORDS = {
+    "standard_error": "standard error of {}",
+    "spread": "standard deviation of a new measurement of {}",
+    "measured": "{}, measured at the nearest station",
+    "lower": "lower end of the 90 % band of {}",
+    "upper": "upper end of the 90 % band of {}",
+    "field_lower": "lower end of the 90 % band of the field of {}",
+    "field_upper": "upper end of the 90 % band of the field of {}",
+    "measurement_lower": "lower end of the 90 % band of a new measurement of {}",
+    "measurement_upper": "upper end of the 90 % band of a new measurement of {}",
+}
+
 
 def target(ds: xr.Dataset) -> str:
     """Return the name of the variable."""
@@ -28,7 +40,7 @@ def _faults(ds: xr.Dataset) -> list[str]:
     for wanted in (name, f"{name}_standard_error"):
         if wanted not in ds:
             faults.append(f"{wanted!r} is missing")
-    for wanted in (name, *(f"{name}_{part}" for part in ("standard_error", "spread", "measured", "lower", "upper"))):
+    for wanted in (name, *(f"{name}_{part}" for part in _WORDS)):
         if wanted in ds and ds[wanted].dims != dims:
             faults.append(f"{wanted!r} has dims {ds[wanted].dims}, expected {dims}")
     if along(ds) not in ds.coords:
@@ -38,6 +50,7 @@ def _faults(ds: xr.Dataset) -> list[str]:
 
 SCHEMA = Schema(
     kind="series",
+    version="1.1",
     coords={"place": Var(("place",), kinds="UO")},
     optional={
         "latitude": Var(("place",), units="degrees_north"),
@@ -65,7 +78,8 @@ def dataset(
         The variable.
     values
         ``mean`` and ``standard_error``, and any of ``spread`` (standard deviation of a new measurement), ``measured``
-        (the nearest station's values), ``lower`` and ``upper`` (ends of a 90 % band), each (place, axis).
+        (the nearest station's values), ``lower`` and ``upper`` (ends of a 90 % band of a mean); since version 1.1
+        ``field_lower``, ``field_upper``, ``measurement_lower`` and ``measurement_upper``; each (place, axis).
     axis
         Name, values and attributes of the dimension that the series run along.
     places
@@ -74,21 +88,14 @@ def dataset(
         Of the variable: ``units``, ``long_name`` and others.
     """
     units, label = str(attributes["units"]), str(attributes["long_name"])
-    words = {
-        "standard_error": f"standard error of {label}",
-        "spread": f"standard deviation of a new measurement of {label}",
-        "measured": f"{label}, measured at the nearest station",
-        "lower": f"lower end of the 90 % band of {label}",
-        "upper": f"upper end of the 90 % band of {label}",
-    }
     coords = {n: ("place", np.asarray(v), dict(a)) for n, (v, a) in places.items()}
     ds = xr.Dataset(coords={axis[0]: (axis[0], axis[1], dict(axis[2])), **coords})
     dims = ("place", axis[0])
-    others = [f"{name}_{part}" for part in words if part in values and part != "measured"]
+    others = [f"{name}_{part}" for part in _WORDS if part in values and part != "measured"]
     ds[name] = (dims, values["mean"], {**attributes, "ancillary_variables": " ".join(others)})
-    for part, text in words.items():
+    for part, text in _WORDS.items():
         if part in values:
-            ds[f"{name}_{part}"] = (dims, values[part], {"long_name": text, "units": units})
+            ds[f"{name}_{part}"] = (dims, values[part], {"long_name": text.format(label), "units": units})
     ds.attrs = {"target": name, "along": axis[0]}
     return ds
 
@@ -103,6 +110,11 @@ def example(seed: int = 0) -> xr.Dataset:
         "mean": mean,
         "standard_error": np.full((2, 24), 0.5),
         "spread": np.full((2, 24), 1.1),
+        **{
+            f"{what}_{end}": mean + sign * reach
+            for what, reach in (("field", 0.8), ("measurement", 1.8))
+            for end, sign in (("lower", -1), ("upper", 1))
+        },
         "measured": measured,
     }
     places = {

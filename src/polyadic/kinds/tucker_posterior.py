@@ -36,7 +36,7 @@ def _faults(ds: xr.Dataset) -> list[str]:
 
 SCHEMA = Schema(
     kind="tucker_posterior",
-    version="1.1",
+    version="1.2",
     variables={
         "evidence": Var(("iteration",)),
         "noise_variance": Var(()),

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
-from scipy.special import ndtr
 
+from polyadic.kernels import scale_mixture
 from polyadic.kinds import predictions
+from polyadic.kinds.predictions import Columns
 from polyadic.plotting.rows import Rows, finite, note, sampled, taken
 from polyadic.plotting.style import COLOURS, DIVERGING
 
@@ -24,8 +25,8 @@ def scatter(ds: xr.Dataset) -> Figure:
     parts = _by_method(ds, sampled(known, _SHOWN))
     label = f"{ds[name].attrs.get('long_name', name)} [{ds[name].attrs.get('units', '1')}]"
     figure = Figure(figsize=(3.6 * len(parts), 3.8))
-    for axes, (method, truth, mean, _) in zip(np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True):
-        axes.plot(truth, mean, ".", markersize=2, alpha=0.3, rasterized=True)
+    for axes, (method, truth, said) in zip(np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True):
+        axes.plot(truth, said.mean, ".", markersize=2, alpha=0.3, rasterized=True)
         ends = [float(truth.min()), float(truth.max())]
         axes.plot(ends, ends, color=COLOURS[-1], linewidth=0.8)
         rmse = _rmse(ds, method, known)
@@ -38,8 +39,8 @@ def residuals(ds: xr.Dataset) -> Figure:
     """Return the mean error by place and the spread of the error along time, of the first method."""
     known = _known(ds)
     rows = sampled(known, _COUNTED)
-    method, truth, mean, _ = _by_method(ds, rows, only_first=True)[0]
-    error = mean - truth
+    method, truth, said = _by_method(ds, rows, only_first=True)[0]
+    error = said.mean - truth
     figure = Figure(figsize=(9, 3.6))
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     names = ("longitude", "latitude") if {"latitude", "longitude"} <= set(ds.coords) else _first_two(ds)
@@ -71,8 +72,9 @@ def calibration(ds: xr.Dataset) -> Figure:
     right.axhline(0, color=COLOURS[-1], linewidth=0.8)
     known = _known(ds)
     rows = sampled(known, _COUNTED)
-    for method, truth, mean, variance in _by_method(ds, rows):
-        pit = np.sort(ndtr((truth - mean) / np.sqrt(variance)))
+    for method, truth, said in _by_method(ds, rows):
+        mixture = scale_mixture.of_median(*said.components())
+        pit = np.sort(scale_mixture.probability(mixture, truth))
         share = np.searchsorted(pit, levels, "right") / pit.size
         left.plot(levels, share, label=method)
         right.plot(levels, 100 * (share - levels), label=method)
@@ -113,17 +115,13 @@ def _first_two(ds: xr.Dataset) -> tuple[str, str]:
     return (names[0], names[min(1, len(names) - 1)])
 
 
-def _by_method(
-    ds: xr.Dataset, rows: Rows, only_first: bool = False
-) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Return (method, truth, mean, variance) of some rows whose truth is known."""
+def _by_method(ds: xr.Dataset, rows: Rows, only_first: bool = False) -> list[tuple[str, np.ndarray, Columns]]:
+    """Return (method, truth, predictions) of some rows whose truth is known."""
     truth = taken(ds[predictions.target(ds)], rows)
-    mean, variance = predictions.mean(ds), predictions.variance(ds)
-    if "method" not in mean.dims:
-        return [("model", truth, taken(mean, rows), taken(variance, rows))]
+    if "method" not in ds.dims:
+        return [("model", truth, predictions.columns(ds, rows))]
     methods = [str(m) for m in ds["method"].to_numpy()][: 1 if only_first else None]
-    found = [[taken(array.sel({"method": m}), rows) for m in methods] for array in (mean, variance)]
-    return [(m, truth, a, b) for m, a, b in zip(methods, *found, strict=True)]
+    return [(method, truth, predictions.columns(ds, rows, number)) for number, method in enumerate(methods)]
 
 
 FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {

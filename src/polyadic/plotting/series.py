@@ -47,11 +47,19 @@ def _panel(axes: Any, one: xr.Dataset, ds: xr.Dataset) -> None:
 
 
 def _bands(axes: Any, one: xr.Dataset, name: str, x: np.ndarray, mean: np.ndarray) -> None:
-    bands = (("spread", COLOURS[5], 0.35, "new measurement, 90 %"), ("standard_error", COLOURS[0], 0.45, "field, 90 %"))
-    for part, colour, alpha, text in bands:
-        if f"{name}_{part}" in one:
+    bands = (
+        ("measurement", "spread", COLOURS[5], 0.35, "new measurement, 90 %"),
+        ("field", "standard_error", COLOURS[0], 0.45, "field, 90 %"),
+    )
+    for what, part, colour, alpha, text in bands:
+        if f"{name}_{what}_lower" in one:
+            low, high = (one[f"{name}_{what}_{end}"].to_numpy() for end in ("lower", "upper"))
+        elif f"{name}_{part}" in one:
             reach = _NINETY * one[f"{name}_{part}"].to_numpy()
-            axes.fill_between(x, mean - reach, mean + reach, color=colour, alpha=alpha, linewidth=0, label=text)
+            low, high = mean - reach, mean + reach
+        else:
+            continue
+        axes.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0, label=text)
     axes.plot(x, mean, color=COLOURS[0], linewidth=0.9, label="mean")
 
 

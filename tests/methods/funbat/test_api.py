@@ -73,6 +73,16 @@ def test_bands_cover_new_values_as_they_say(model):
     assert np.std((y - mean) / deviation) == pytest.approx(1, abs=0.1)
 
 
+def test_draws_from_few_rows_are_as_wide_as_predictions_say():
+    """Draws of the core given the functions alone hold three quarters of the variance here."""
+    X, _, y = field(80)
+    few = FunctionalTucker(rank=2, residual="none").fit(X, y)
+    new = field(150, 3)[0]
+    deviation = few.predict(new, return_std=True)[1]
+    drawn = few.sample(new, 400, seed=2).var(axis=0).mean()
+    assert drawn == pytest.approx((deviation**2 - few.noise_scale_**2).mean(), rel=0.12)
+
+
 def test_draws_have_the_predictive_moments_and_join_rows(model):
     X = np.array([[2.0, 1.0], [2.05, 1.0], [8.0, 4.0]])
     draws = model.sample(X, 3000, seed=1)

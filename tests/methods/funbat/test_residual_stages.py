@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from polyadic.kernels import local_tucker, scale_mixture
 from polyadic.kernels.tucker_model import latent_moments
 from polyadic.kinds import observations as kind
+from polyadic.kinds import predictions
 from polyadic.methods.funbat.evaluate import EvaluateConfig, evaluate
 from polyadic.methods.funbat.fit import FitConfig, fit
 from polyadic.methods.funbat.posterior import from_tree
@@ -52,6 +54,40 @@ def test_the_table_has_both_parts_alone_and_the_posterior_says_what_was_learned(
     rmse = dict(zip(scores["method"].to_numpy().tolist(), scores["value"].sel(metric="rmse").to_numpy(), strict=True))
     assert list(rmse) == ["funbat", "funbat_tucker_alone", "local_alone"]
     assert np.all(rmse["funbat"] < 0.7 * rmse["funbat_tucker_alone"])
+
+
+def test_the_table_scores_the_distributions_that_the_model_predicts(rows):
+    """Cubes of the planted values: density and coverage of the table are those of the model, each part by its own."""
+    cubed = rows.assign(y=(rows["y"] ** 3).assign_attrs(rows["y"].attrs))
+    posterior = fit(FitConfig(rank=1, link="cube_root", residual="local", max_iterations=6), observations=cubed)
+    predicted = predict(PredictConfig(), observations=cubed, posterior=posterior)
+    predictions.SCHEMA.check(predicted)
+    scores = evaluate(EvaluateConfig(), predictions=predicted, baselines=predicted.sel(method=["local_alone"]))
+    model, columns = from_tree(posterior)
+    test = kind.where_split(cubed, "test")
+    X, y = columns.matrix(test), test["y"].to_numpy()
+    value = scores["value"].sel({"method": "funbat"})
+    assert float(value.sel(metric="nlpd")) == pytest.approx(-local_tucker.log_density(model, X, y).mean(), rel=1e-9)
+    low, high = local_tucker.predictive_quantiles(model, X, np.array([0.1, 0.9])).T
+    assert float(value.sel(metric="coverage80")) == pytest.approx(np.mean((y >= low) & (y <= high)))
+    alone = predictions.columns(predicted, slice(None), 1).components()
+    assert np.count_nonzero(alone[2][0]) == 1
+    middle = local_tucker.predictive_quantiles(model, X, np.array([0.5]))[:, 0]
+    np.testing.assert_allclose(predicted["y_predicted_median"][0], middle, rtol=1e-9)
+
+
+def test_student_noise_behind_a_link_is_scored_as_the_mixture_it_is(rows):
+    positive = rows.assign(y=np.exp(rows["y"]).assign_attrs(rows["y"].attrs))
+    posterior = fit(FitConfig(rank=1, link="log", noise="student", max_iterations=6), observations=positive)
+    predicted = predict(PredictConfig(), observations=positive, posterior=posterior)
+    said = predictions.columns(predicted, slice(None))
+    mixture = scale_mixture.of_median(*said.components())
+    model, columns = from_tree(posterior)
+    X = columns.matrix(kind.where_split(positive, "test"))
+    np.testing.assert_allclose(scale_mixture.median(mixture), predicted["y_predicted"], rtol=1e-6)
+    levels = np.array([0.05, 0.95])
+    wanted = local_tucker.predictive_quantiles(model, X, levels)
+    np.testing.assert_allclose(scale_mixture.quantiles(mixture, levels), wanted, rtol=1e-9)
 
 
 def test_a_stored_cp_core_is_canonical_and_predicts_as_it_did(rows):

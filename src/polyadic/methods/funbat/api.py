@@ -12,6 +12,7 @@ from polyadic.core.parallel import one_thread_each
 from polyadic.kernels import local_tucker, mode_process, tucker_layout, tucker_model
 from polyadic.kernels.inducing_process import INDUCING
 from polyadic.kernels.local_tucker import LocalTucker
+from polyadic.kernels.scale_mixture import Mixture
 from polyadic.kernels.tucker_model import FitSettings
 from polyadic.methods.funbat.averages import Averages, averages
 
@@ -36,7 +37,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         degrees; lengths in km) or ``"plane"`` (columns in one unit), each with a Matern name after a space if not
         ``auto``.
     link
-        ``"identity"`` or ``"log"`` (y > 0).
+        ``"identity"``, ``"log"`` (y > 0) or ``"cube_root"`` (amounts that are skewed to the right): the model is
+        additive, and Gaussian, in the linked values.
     noise
         ``"gaussian"`` or ``"student"``.
     residual
@@ -129,7 +131,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.inducing = inducing
 
     @one_thread_each()
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -138,11 +140,15 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             Continuous indexes and covariates, shape (n, columns).
         y
             Values, shape (n,).
+        groups
+            Labels (n,) of rows that belong together, such as stations or blocks of time, where predictions are wanted
+            for new such groups: bands and shares are then learned from whole groups withheld, else from single rows.
 
         Raises
         ------
         ValueError
-            If a setting is not allowed, X or y are not finite, or a log link meets values <= 0.
+            If a setting is not allowed, X or y are not finite, a log link meets values <= 0, or groups are of another
+            length.
         """
         table, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         modes = None if self.modes is None else tuple(tuple(mode) for mode in self.modes)
@@ -154,7 +160,8 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         settings = FitSettings(
             self.core, self.link, self.noise, self.seed, self.max_iterations, self.tolerance, self.inducing
         )
-        return self._take(local_tucker.fit(table, values, layout, settings, self.residual))
+        labels = None if groups is None else np.asarray(groups)
+        return self._take(local_tucker.fit(table, values, layout, settings, self.residual, labels))
 
     def _take(self, combined: LocalTucker) -> Self:
         self.combined_, model = combined, combined.tucker
@@ -177,7 +184,7 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the mean of a new y (n,), with ``return_std`` also its standard deviation (n,).
 
-        With a log link and Student-t noise, whose moments do not exist, the median and half the central 68 % interval.
+        With a link and Student-t noise, whose moments need not exist, the median and half the central 68 % interval.
         """
         table = self._check(X)
         mean, deviation = local_tucker.predictive_mean(self.combined_, table)
@@ -191,6 +198,14 @@ class FunctionalTucker(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"q={levels.tolist()}: levels must lie strictly between 0 and 1")
         table = self._check(X)
         return local_tucker.predictive_quantiles(self.combined_, table, levels)
+
+    @one_thread_each()
+    def predictive(self, X: ArrayLike) -> Mixture:
+        """Return the distributions of new y at the rows of X: normal mixtures on the linked scale.
+
+        :mod:`polyadic.kernels.scale_mixture` gives their density, probabilities, quantiles and CRPS in units of y.
+        """
+        return local_tucker.predictive(self.combined_, self._check(X))
 
     @one_thread_each()
     def sample(self, X: ArrayLike, n: int = 1, seed: int = 0) -> Array:

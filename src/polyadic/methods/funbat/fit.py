@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from polyadic.core import progress
 from polyadic.core.config import setting
@@ -40,13 +41,20 @@ class FitConfig:
     covariates: tuple[str, ...] | None = setting(
         None, "covariates that are used; nothing: all that are never missing; []: none"
     )
-    link: Literal["identity", "log"] = setting("identity", "scale on which the model is additive; log needs values > 0")
+    link: Literal["identity", "log", "cube_root"] = setting(
+        "identity", "scale on which the model is additive; log needs values > 0, cube_root suits skewed amounts"
+    )
     noise: Literal["gaussian", "student"] = setting("gaussian", "distribution of the noise")
     residual: Literal["auto", "none", "local"] = setting(
         "auto", "a local Gaussian process beside the Tucker model; auto: if it predicts withheld training rows better"
     )
     residual_rows: int = setting(
         2_000_000, "most training rows beside which residual 'auto' tries a local process: it keeps every row in memory"
+    )
+    withheld: Literal["auto", "rows"] = setting(
+        "auto",
+        "what bands beside a local process are learned from: single rows withheld from an inner fit; auto: stations or"
+        " blocks of time where the split withholds such",
     )
     core: Literal["auto", "tucker", "cp"] = setting(
         "auto", "form of the core; auto: Tucker up to 4,096 entries, then CP"
@@ -97,7 +105,7 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
         max_iterations=cfg.max_iterations,
         tolerance=cfg.tolerance,
         inducing=cfg.inducing_places,
-    ).fit(table, values)
+    ).fit(table, values, _groups(cfg, observations, rows))
     unit = str(train[target].attrs.get("units", "1")) if cfg.link == "identity" else f"of the {cfg.link}"
     progress.log(f"{model.n_iter_} sweeps, noise {model.noise_scale_:.4g} {unit}")
     # Beside a local process the Tucker part stops early on purpose: more sweeps would follow what that is there for.
@@ -112,6 +120,19 @@ def fit(cfg: FitConfig, observations: xr.Dataset) -> xr.DataTree:
     tree = to_tree(model.combined_, columns, str(train[target].attrs.get("units", "1")), times)
     tree.attrs |= {"target": target, "target_long_name": str(train[target].attrs.get("long_name", target))}
     return tree
+
+
+def _groups(cfg: FitConfig, observations: xr.Dataset, rows: int) -> NDArray[np.int64] | None:
+    """Return the groups of training rows that are withheld together."""
+    from polyadic.methods.funbat.groups import groups_of
+
+    alone = cfg.residual == "none" or (cfg.residual == "auto" and rows > cfg.residual_rows)
+    if cfg.withheld == "rows" or alone or cfg.noise == "student":
+        return None
+    groups, what = groups_of(observations)
+    if groups is not None:
+        progress.log(f"the split withholds {what}: bands are learned from such where places have none of their own")
+    return groups
 
 
 def _residual(cfg: FitConfig, rows: int) -> str:

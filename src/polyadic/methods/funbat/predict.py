@@ -58,37 +58,49 @@ def predict(cfg: PredictConfig, observations: xr.Dataset, posterior: xr.DataTree
     if model.residual is not None:
         parts |= {"funbat_tucker_alone": "tucker_alone", "local_alone": "local_alone"}
     if rows.sizes["obs"] <= CHUNK:
-        found = _moments(model, columns, tuple(parts.values()), rows.load())
+        found = _columns(model, columns, tuple(parts.values()), rows.load())
     else:
         found, rows = _streamed(model, columns, tuple(parts.values()), rows)
-    if len(parts) == 1:
-        return predictions.dataset(rows, target, (found[0, 0], found[1, 0]))
-    return predictions.stacked(rows, target, tuple(parts), found[0], found[1])
+    out = predictions.stacked(rows, target, tuple(parts), found[0], found[1], _shapes(model, found))
+    return out.isel(method=0, drop=True) if len(parts) == 1 else out
 
 
-def _moments(model: "LocalTucker", columns: "Columns", parts: tuple[str, ...], rows: xr.Dataset) -> Array:
-    """Return means and variances (2, parts, rows)."""
-    from polyadic.kernels.local_tucker import predictive_mean
+def _shapes(model: "LocalTucker", found: Any) -> predictions.Shapes | None:
+    """Return the distributions of the rows; None where all are normal in units of the data."""
+    from polyadic.kernels.local_prediction import family
+
+    table, linked = family(model), model.tucker.link != "identity"
+    if not linked and table.factor.shape[1] == 1:
+        return None
+    code, median = found[5].astype(np.int8), found[2] if linked else None
+    return predictions.Shapes(table.weight, table.factor, code, model.tucker.link, median, found[3], found[4])
+
+
+def _columns(model: "LocalTucker", columns: "Columns", parts: tuple[str, ...], rows: xr.Dataset) -> Array:
+    """Return mean, variance, median, scaled and shared variance on the linked scale, and shape: (6, parts, rows)."""
+    from polyadic.kernels import links, local_prediction
 
     table = columns.matrix(rows)
-    found = np.empty((2, len(parts), len(table)))
+    found = np.empty((6, len(parts), len(table)))
     for number, part in enumerate(parts):
-        mean, deviation = predictive_mean(model, table, part)
-        found[0, number], found[1, number] = mean, np.square(deviation)
+        placed = local_prediction.placed(model, table, part)
+        mean, deviation = local_prediction.point(model, placed)
+        median = links.inverse(model.tucker.link, placed.centre)
+        found[:, number] = mean, np.square(deviation), median, placed.scaled, placed.shared, placed.shape
     return found
 
 
 def _streamed(
     model: "LocalTucker", columns: "Columns", parts: tuple[str, ...], rows: xr.Dataset
 ) -> tuple[Any, xr.Dataset]:
-    """Return `_moments` as a Dask array, and the rows in the same chunks, of bounds that threads do not change."""
+    """Return `_columns` as a Dask array, and the rows in the same chunks, of bounds that threads do not change."""
     import dask.array as da
 
     rows = rows.chunk(obs=CHUNK)
 
     def block(*coordinates: NDArray[Any]) -> Array:
         named = {name: ("obs", values) for name, values in zip(columns.names, coordinates, strict=True)}
-        return _moments(model, columns, parts, xr.Dataset(coords=named))
+        return _columns(model, columns, parts, xr.Dataset(coords=named))
 
     arrays = [rows[name].data for name in columns.names]
     found = da.map_blocks(  # type: ignore[no-untyped-call]
@@ -96,7 +108,7 @@ def _streamed(
         *arrays,
         dtype=np.float64,
         new_axis=[0, 1],
-        chunks=(2, len(parts), rows.chunks["obs"]),
+        chunks=(6, len(parts), rows.chunks["obs"]),
         meta=np.empty((0, 0, 0)),
     )
     return found, rows

@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from polyadic.kernels import local_tucker
+from polyadic.kernels import links, local_tucker
 from polyadic.kernels.local_tucker import LocalTucker
 
 Array = NDArray[np.float64]
@@ -15,8 +16,8 @@ Quantity = Literal["field", "measurement"]
 def moments(model: LocalTucker, table: Array, quantity: Quantity = "field") -> tuple[Array, Array]:
     r"""Return mean and standard deviation (rows,) of the field or of a new measurement, in units of the data.
 
-    The variance of the field is that of a new linked value less the noise. With a log link the field is
-    :math:`\exp f`, the median of a measurement, and its moments are log-normal.
+    The variance of the field is that of a new linked value less the noise. With a link the field is the inverse link of
+    f, the median of a measurement; its moments are exact.
 
     Parameters
     ----------
@@ -29,9 +30,27 @@ def moments(model: LocalTucker, table: Array, quantity: Quantity = "field") -> t
     """
     if quantity == "measurement":
         return local_tucker.predictive_mean(model, table)
+    mean, variance = links.moments(model.tucker.link, *_linked_field(model, table))
+    return mean, np.sqrt(variance)
+
+
+def band(
+    model: LocalTucker, table: Array, quantity: Quantity = "field", probability: float = 0.9
+) -> tuple[Array, Array]:
+    """Return the ends (rows,) of the central band of the field or of a new measurement, in units of the data.
+
+    That of a measurement has the shape of the errors of withheld values; that of the field is normal on the linked
+    scale.
+    """
+    levels = np.array([0.5 - probability / 2, 0.5 + probability / 2])
+    if quantity == "measurement":
+        low, high = local_tucker.predictive_quantiles(model, table, levels).T
+        return low, high
+    mean, variance = _linked_field(model, table)
+    low, high = (links.inverse(model.tucker.link, mean + z * np.sqrt(variance)) for z in ndtri(levels))
+    return low, high
+
+
+def _linked_field(model: LocalTucker, table: Array) -> tuple[Array, Array]:
     mean, total = local_tucker.new_moments(model, table)
-    variance = np.maximum(total - local_tucker.noise_variance(model), 1e-9 * total)
-    if model.tucker.link == "identity":
-        return mean, np.sqrt(variance)
-    centre = np.exp(mean + variance / 2)
-    return centre, np.asarray(centre * np.sqrt(np.expm1(variance)))
+    return mean, np.maximum(total - local_tucker.noise_variance(model), 1e-9 * total)

@@ -66,7 +66,7 @@ def series(
     from polyadic.methods.funbat.columns import PLACE, numbers, times
     from polyadic.methods.funbat.places import along_axis, places_of, train_rows
     from polyadic.methods.funbat.posterior import from_tree
-    from polyadic.methods.funbat.query import moments
+    from polyadic.methods.funbat.query import band, moments
 
     model, columns = from_tree(posterior)
     train = train_rows(observations)
@@ -90,6 +90,9 @@ def series(
         "spread": parts["measurement"][1].reshape(shape),
         "measured": _measured(train, target, known, number[:, 0], numbers(train[axis]), at),
     }
+    for quantity in ("field", "measurement"):
+        for end, found in zip(("lower", "upper"), band(model, rows, quantity), strict=True):
+            values[f"{quantity}_{end}"] = found.reshape(shape)
     stamps = times(at) if train[axis].dtype.kind == "M" else at
     what = _described(wanted, train, known, distance[:, 0], number[:, 0])
     attributes: dict[str, Any] = {"units": "1", "long_name": target, **train[target].attrs}

@@ -20,6 +20,7 @@ from polyadic.kernels.matern_products import MaternProducts
 from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP
 from polyadic.kernels.place_columns import PlaceColumns
 from polyadic.kernels.predictor_pool import Pool
+from polyadic.kernels.scale_mixture import Shape
 from polyadic.kernels.state_space import AxisPosterior
 from polyadic.kernels.tucker_form import Core
 from polyadic.kernels.tucker_layout import Layout
@@ -30,7 +31,7 @@ CLASSES = {
     cls.__name__: cls
     for cls in (
         *(LocalTucker, NearestNeighbourGP, MaternProducts),
-        *(KrigedNormals, DriftingField, AnomalyField, Field, PlaceColumns, Pool),
+        *(KrigedNormals, DriftingField, AnomalyField, Field, PlaceColumns, Pool, Shape),
         *(TuckerModel, Layout, TuckerPosterior, Form, Core, Response),
         *(AxisPosterior, DensePosterior, InducingPosterior, Points),
     )

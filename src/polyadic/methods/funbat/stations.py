@@ -15,6 +15,7 @@ from polyadic.core.stage import stage
 from polyadic.kinds import observations as kind
 from polyadic.kinds import predictions as predictions_kind
 from polyadic.kinds import station_scores
+from polyadic.kinds.predictions import Columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +48,8 @@ def stations(cfg: StationsConfig, predictions: xr.Dataset, observations: xr.Data
     indexes = kind.indexes(kept)
     axes = PLACE if set(PLACE) <= set(indexes) else tuple(i for i in indexes if i != along_axis(indexes))
     held = places_of(kept, axes)
-    mean, variance = (a if "method" not in a.dims else a.isel(method=0) for a in _moments(kept))
-    scores = _scores(kept[name].to_numpy(), mean.to_numpy(), variance.to_numpy(), held.rows)
+    said = predictions_kind.columns(kept, slice(None), 0 if "method" in kept.dims else None)
+    scores = _scores(kept[name].to_numpy(), said, held.rows)
     where: dict[str, tuple[Any, dict[str, Any]]] = {}
     for coordinate in (*PLACE, "elevation"):
         if coordinate in kept.coords and kept[coordinate].dims == ("obs",):
@@ -63,15 +64,12 @@ def stations(cfg: StationsConfig, predictions: xr.Dataset, observations: xr.Data
     return station_scores.dataset(scores, where, held.names, units)
 
 
-def _moments(ds: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
-    return predictions_kind.mean(ds), predictions_kind.variance(ds)
+def _scores(truth: NDArray[np.float64], said: Columns, group: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    from polyadic.evaluation.mixture_scores import mixture
+    from polyadic.kernels.scale_mixture import probability
 
-
-def _scores(
-    truth: NDArray[np.float64], mean: NDArray[np.float64], variance: NDArray[np.float64], group: NDArray[np.int64]
-) -> dict[str, NDArray[Any]]:
-    error, count = mean - truth, np.bincount(group)
-    inside = np.abs(error) <= 1.6448536269514722 * np.sqrt(variance)
+    error, count = said.mean - truth, np.bincount(group)
+    inside = np.abs(probability(mixture(said), truth) - 0.5) <= 0.45
     return {
         "bias": np.bincount(group, error) / count,
         "rmse": np.sqrt(np.bincount(group, error**2) / count),
