@@ -112,6 +112,10 @@ def test_scores_and_figure_hold_every_method(followed):
 def test_steps_limit_how_far_runs_are_followed(divided):
     out = rollout(RolloutConfig(steps=2), fields=divided, operator=untrained(divided))
     assert out["lead"].to_numpy().tolist() == [1, 2]
+    late = rollout(RolloutConfig(start=3), fields=divided, operator=untrained(divided))
+    assert late["lead"].to_numpy().tolist() == [1, 2, 3]
+    first = fields.where_split(divided, "test")
+    np.testing.assert_array_equal(late["before"], first["before"][first["moment"].to_numpy() == 3])
 
 
 def test_a_state_of_several_moments_moves_on_by_those_that_were_predicted():

@@ -29,12 +29,14 @@ class RolloutConfig:
     """How far runs are followed."""
 
     steps: int = setting(0, "applications of the operator; 0: as many as every run of the test can be compared with")
+    start: int = setting(0, "step of the runs that they are followed from, such as the first after a flow has set in")
     batch: int = setting(16, "runs at a time, at least 1")
 
     def __post_init__(self) -> None:
-        """Refuse empty batches."""
-        if self.steps < 0 or self.batch < 1:
-            raise ValueError(f"steps must be at least 0 and batch 1, found {self.steps} and {self.batch}")
+        """Refuse negative steps and empty batches."""
+        for name, low in (("steps", 0), ("start", 0), ("batch", 1)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be at least {low}, found {getattr(self, name)}")
 
 
 @stage(name="mgtfno.rollout", config=RolloutConfig, fields=kind.SCHEMA, operator=operators.SCHEMA, output=kind.SCHEMA)
@@ -57,6 +59,7 @@ def rollout(cfg: RolloutConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     model = network.from_tree(operator)
     check_geometry(fields, model.architecture)
     test = kind.where_split(fields, "test")
+    test = test.isel(sample=np.flatnonzero(test["moment"].to_numpy() >= cfg.start))
     rows = _rows(link.next_samples(test), cfg.steps)
     first = test.isel(sample=rows[:, 0]).load()
     truth = np.stack([kind.array(test.isel(sample=column), "output") for column in rows.T], axis=1)
