@@ -98,3 +98,17 @@ def test_modes_of_one_and_of_more_than_the_limit_have_no_basis(shape):
     optimiser.step()
     held = {k for k in range(len(shape)) if f"basis_{k}" in optimiser.state[weight]}
     assert held == {k for k, n in enumerate(shape) if 1 < n <= 256}
+
+
+def test_a_complex_weight_moves_as_its_real_and_imaginary_parts():
+    target = torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(0))
+    parts = torch.nn.Parameter(torch.zeros(4, 3, 2))
+    whole = torch.nn.Parameter(torch.zeros(4, 3, dtype=torch.complex64))
+    optimiser = SOAP([parts, whole], refresh=2)
+    for _ in range(5):
+        optimiser.zero_grad()
+        loss = ((parts - target) ** 2).sum() + ((torch.view_as_real(whole) - target) ** 2).sum()
+        loss.backward()
+        optimiser.step()
+    assert torch.equal(torch.view_as_real(whole), parts)
+    assert parts.abs().min() > 0

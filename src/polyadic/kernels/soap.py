@@ -21,7 +21,7 @@ class SOAP(torch.optim.Optimizer):
     Parameters
     ----------
     params
-        Parameters, real.
+        Parameters; a complex one is taken as its real and imaginary parts, a last mode of two.
     lr
         Step size; as for Adam each entry of the rotated step is about one.
     betas
@@ -84,8 +84,13 @@ class SOAP(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    _step(parameter, parameter.grad, self.state[parameter], group)
+                    _step(_real(parameter), _real(parameter.grad), self.state[parameter], group)
         return loss
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """Return a tensor; of a complex one its view with real and imaginary parts as a last mode."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
