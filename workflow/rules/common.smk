@@ -42,8 +42,11 @@ def cores(method, stage):
 
 
 def code(module):
-    """Return the digest of the code that a module runs: a `params` entry, so that edits rerun it."""
-    return code_digest(f"polyadic.{module}")
+    """Return a params function: the digest of the code that a module runs, so that edits rerun it.
+
+    A function, because only the modules of jobs that are wanted need to be read.
+    """
+    return lambda wildcards: code_digest(f"polyadic.{module}")
 
 
 def section(wildcards):

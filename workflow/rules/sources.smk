@@ -50,7 +50,7 @@ rule ingest:
         files=lambda wildcards: section(wildcards).file_options,
         config=lambda wildcards: section(wildcards).settings,
         sha256=lambda wildcards: section(wildcards).options,
-        code=lambda wildcards: code(f"sources.{section(wildcards).source}"),
+        code=lambda wildcards: code_digest(f"polyadic.sources.{section(wildcards).source}"),
     shell:
         "POLYADIC_THREADS={threads} python -m polyadic.sources.{params.source}"
         " {params.files:q} {params.sha256:q} --config {params.config:q}"

@@ -56,7 +56,7 @@ def closure(module: str, source: Path = SOURCE) -> tuple[set[str], set[str]]:
             continue
         seen.add(name)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for imported in _imports(_parse(path), package):
+        for imported in _imports(path, package):
             if imported.partition(".")[0] == PACKAGE:
                 pending.append(imported)
             else:
@@ -93,7 +93,13 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+@functools.cache
+def _imports(path: Path, package: str) -> tuple[str, ...]:
+    """Return the names that a module imports; one walk a module, as most are in many closures."""
+    return tuple(_imported(_parse(path), package))
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

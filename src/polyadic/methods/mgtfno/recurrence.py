@@ -1,15 +1,20 @@
 """How samples of a run follow one another: which outputs become inputs of the next, and which sample is the next."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
 from polyadic.core.errors import InputError
 from polyadic.kinds import fields
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Recurrence:
 
     def advance(self, inputs: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
         """Return the next inputs (batch, channel, axes ...): every state moves on, the rest stays."""
+        import torch
+
         following = inputs.clone()
         for window in self.windows:
             moments = torch.cat([inputs[:, window.inputs], outputs[:, window.outputs]], 1)
