@@ -12,6 +12,7 @@ the functions play the part of automatic relevance determination: those of usele
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -259,8 +260,10 @@ def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> 
     return False
 
 
-def _sweep(work: Work, form: Form, data: Data, sweep: int, kernels: tuple[tuple[str, ...], ...]) -> None:
-    for mode in range(len(work.priors)):
+def _sweep(
+    work: Work, form: Form, data: Data, sweep: int, kernels: tuple[tuple[str, ...], ...], modes: Sequence[int] = ()
+) -> None:
+    for mode in modes or range(len(work.priors)):
         _mode_step(work, form, data, mode, sweep, kernels[mode] if kernels else ())
     if data.table.drift.shape[1] or data.options.noise == "student":
         _observe(work, form, data)
@@ -296,8 +299,8 @@ def _settled_mode(work: Work, form: Form, data: Data, mode: int, prior: Prior) -
     trial.priors[mode] = prior
     best, before = work.bounds[-1], -np.inf
     for _ in range(2 * CLIMB):
-        _mode_step(trial, form, data, mode, 2 * CLIMB, ())
-        bound = _bound(trial)
+        _sweep(trial, form, data, 2 * CLIMB, (), (mode,))
+        bound = trial.bounds.pop()
         if bound - before < _least(data) or bound < best - NEAR:
             break
         before = bound
