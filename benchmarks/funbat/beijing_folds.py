@@ -1,6 +1,6 @@
 """PM2.5, PM10 and SO2 at twelve stations of Beijing by day: withheld rows, stations and fortnights, three coordinates.
 
-``python benchmarks/funbat/beijing_folds.py COORDS.npz [SPLITS.npz] [--only PM25] [--folds 2] [--seed 0]
+``python benchmarks/funbat/beijing_folds.py COORDS.npz [SPLITS.npz] [--only PM25] [--folds 2] [--first 1] [--seed 0]
 [--link cube_root] [--daily DAILY.csv.gz --schemes random,stations,blocks] [--baselines none]``
 
 COORDS.npz holds `conti` (rows, 3), the coordinates scaled to [0, 10], `NAME_std` (rows,), z-scored daily means, and
@@ -146,6 +146,7 @@ def main() -> None:
     parser.add_argument("--schemes", default="random")
     parser.add_argument("--only", default="PM25,PM10,SO2")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="number of the first fold that is run")
     parser.add_argument("--link", default="cube_root")
     parser.add_argument("--baselines", default="all")
     parser.add_argument("--seed", type=int, default=0)
@@ -162,11 +163,11 @@ def main() -> None:
             else:
                 tests = group_folds(groups, 6 if scheme == "stations" else 5, args.folds, args.seed)
             found = []
-            for number, test in enumerate(tests):
+            for number, test in list(enumerate(tests))[args.first :]:
                 found.append(fold((X, value, deviation), test, groups, args))
                 own = " ".join(f"{x:.4f}" for x in found[-1]["this project"])
                 print(f"{name} {scheme} fold {number}: {own}", flush=True)
-            print(f"{name}, {scheme}, {len(tests)} folds".ljust(46) + SCORES)
+            print(f"{name}, {scheme}, {len(found)} folds".ljust(46) + SCORES)
             for label in found[0]:
                 average = np.mean([one[label] for one in found], axis=0)
                 print(f"  {label}".ljust(46) + " ".join(f"{x:.4f}" for x in average), flush=True)

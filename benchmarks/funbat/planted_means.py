@@ -33,6 +33,18 @@ def planted(seed: int, rows: int):
     return X, field(X) + 0.3 * rng.normal(size=rows), field
 
 
+class Drawn:
+    """Joint draws of all cells, made once for all groupings of these."""
+
+    def __init__(self, model: FunctionalTucker, cells: np.ndarray, seed: int) -> None:
+        self.draws = model.sample(cells, 200, seed)
+
+    def sample(self, cells: np.ndarray, count: int, seed: int) -> np.ndarray:
+        """Return them; ``seed`` chose them."""
+        del cells, seed
+        return self.draws[:count]
+
+
 def main() -> None:
     """Fit the fields and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -50,6 +62,7 @@ def main() -> None:
     for seed in range(args.first, args.first + args.fields):
         X, y, field = planted(seed, args.rows)
         model = FunctionalTucker(rank=args.rank, residual=args.residual).fit(X, y)
+        model = Drawn(model, grid, seed)
         for name, label in groups.items():
             found = averages(model, grid, label, n=200, seed=seed)
             truth = np.array([field(grid)[label == g].mean() for g in found.groups])

@@ -34,23 +34,24 @@ def fitted(X, y, begin=None, kernel="sphere", **settings):
 
 @pytest.fixture
 def few(monkeypatch):
-    """Solve modes of more than 20 points by 24 inducing points, starts by 12."""
+    """Solve modes of more than 20 points by inducing points, starts by 12."""
     monkeypatch.setattr(mode_process, "LARGEST_DENSE", 20)
-    monkeypatch.setattr(inducing_process, "INDUCING", 24)
     monkeypatch.setattr(inducing_process, "COARSE", 12)
 
 
 def test_bound_never_falls_while_start_kernel_and_inducing_places_change(few):
     X, y, _ = scattered(70, 6, 0.3, np.random.default_rng(0))
-    bound = fitted(X, y, noise="student", max_iterations=9, tolerance=0.0).posterior.bound
+    bound = fitted(X, y, inducing=24, noise="student", max_iterations=9, tolerance=0.0).posterior.bound
     assert np.diff(bound).min() > -1e-7 * abs(bound[-1])
 
 
 def test_bound_never_falls_and_stays_below_that_of_the_dense_fit(few, monkeypatch):
     X, y, _ = scattered(70, 6, 0.3, np.random.default_rng(0))
-    settings = {"kernel": "sphere matern32", "max_iterations": 9, "tolerance": 0.0}
+    settings = {"kernel": "sphere matern32", "inducing": 24, "max_iterations": 9, "tolerance": 0.0}
     model = fitted(X, y, **settings)
-    assert isinstance(model.posterior.modes[0], InducingPosterior)
+    state = model.posterior.modes[0]
+    assert isinstance(state, InducingPosterior)
+    assert state.chosen.size == 24
     bound = model.posterior.bound
     assert np.diff(bound).min() > -1e-7 * abs(bound[-1])
     monkeypatch.setattr(mode_process, "LARGEST_DENSE", 100)
@@ -62,7 +63,6 @@ def test_all_places_inducing_is_the_dense_fit(few, monkeypatch):
     """The same sweeps from the same start, functions one by one: places, their effects and the bound agree."""
     monkeypatch.setattr(mode_process, "LITTLE", 0.5)  # what effects of dense places begin with
     X, y, _ = scattered(30, 6, 0.3, np.random.default_rng(1))
-    monkeypatch.setattr(inducing_process, "INDUCING", 30)
     monkeypatch.setattr(inducing_process, "COARSE", 30)
     sparse = fitted(X, y, kernel="sphere matern12", max_iterations=3)
     monkeypatch.setattr(mode_process, "LARGEST_DENSE", 100)
@@ -76,8 +76,8 @@ def test_all_places_inducing_is_the_dense_fit(few, monkeypatch):
 
 def test_a_fit_goes_on_and_draws_have_the_moments_of_predictions(few):
     X, y, where = scattered(60, 8, 0.2, np.random.default_rng(2))
-    first = fitted(X[::2], y[::2], kernel="sphere matern52", max_iterations=6)
-    model = fitted(X, y, begin=first, kernel="sphere matern52", max_iterations=2)
+    first = fitted(X[::2], y[::2], kernel="sphere matern52", inducing=24, max_iterations=6)
+    model = fitted(X, y, begin=first, kernel="sphere matern52", inducing=24, max_iterations=2)
     new = np.r_[X[:8], np.c_[where[:4] + 2.0, np.full(4, 3.5)]]
     mean, variance = tucker_model.latent_moments(model, new)
     draws = tucker_draws.draws(model, new, 1500, 0)
@@ -88,13 +88,12 @@ def test_a_fit_goes_on_and_draws_have_the_moments_of_predictions(few):
 
 def test_more_places_than_a_dense_mode_takes_are_fitted_near_the_noise_floor(monkeypatch):
     """A smooth field of 3,500 places and 16 times, a tenth of the places new: error far below the noise of 0.5."""
-    monkeypatch.setattr(inducing_process, "INDUCING", 64)
     monkeypatch.setattr(inducing_process, "COARSE", 32)
     rng = np.random.default_rng(3)
     X, y, _ = scattered(3500, 16, 0.5, rng)
     known = 3150 * 16
     train, new = slice(0, known), np.r_[rng.integers(0, known, 1000), np.arange(known, y.size, 2)]
-    model = fitted(X[train], y[train], kernel="sphere matern52", max_iterations=5)
+    model = fitted(X[train], y[train], kernel="sphere matern52", inducing=64, max_iterations=5)
     mean, variance = tucker_model.latent_moments(model, X[new])
     total = np.sqrt(variance + model.scale**2 * model.posterior.noise_variance)
     assert np.sqrt(np.mean((mean - field(X[new])) ** 2)) < 0.05

@@ -100,8 +100,12 @@ def of_others(anomalies: AnomalyField, X: Floats, residual: Floats) -> tuple[Flo
 
 def predict(anomalies: AnomalyField, X: Floats, residual: Floats, new: Floats) -> tuple[Floats, Floats]:
     """Return mean and variance (p,) of the field at new rows (p, columns), given values less normals at rows X."""
-    groups = Groups.by(*_times(anomalies.places, X, new))
-    return groups.krige(anomalies.field, _sites(anomalies, X), residual, _sites(anomalies, new))
+    label, asked = _times(anomalies.places, X, new)
+    told = np.zeros(1 + max(label.max(initial=0), asked.max(initial=0)), bool)
+    told[asked] = True
+    rows = np.flatnonzero(told[label])
+    groups = Groups.by(label[rows], asked)
+    return groups.krige(anomalies.field, _sites(anomalies, X[rows]), residual[rows], _sites(anomalies, new))
 
 
 def _times(places: PlaceColumns, *tables: Floats) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ more are the constant one. Second moments :math:`E[u u^T]` are kept as upper tri
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +82,15 @@ def cp_form(rank: int, modes: int, known: tuple[int, ...] = ()) -> Form:
     return Form("cp", (size,) * modes, tuple(map(tuple, free)), tuple(map(tuple, given)))
 
 
+@cache
 def pairs(size: int) -> tuple[Index, Index]:
     """Return rows and columns of the upper triangle of a symmetric matrix, in the order they are stored in."""
-    rows, columns = np.triu_indices(size)
-    return rows.astype(np.int64), columns.astype(np.int64)
+    rows, columns = (part.astype(np.int64) for part in np.triu_indices(size))
+    rows.flags.writeable = columns.flags.writeable = False
+    return rows, columns
 
 
+@cache
 def pair_index(size: int) -> Index:
     """Return, for each entry of a (size, size) matrix, its place in the stored upper triangle.
 
@@ -99,6 +103,7 @@ def pair_index(size: int) -> Index:
     place = np.zeros((size, size), dtype=np.int64)
     rows, columns = pairs(size)
     place[rows, columns] = place[columns, rows] = np.arange(rows.size)
+    place.flags.writeable = False
     return place
 
 

@@ -32,7 +32,7 @@ class Groups:
         >>> [rows.tolist() for rows in Groups.by(np.array([1, 0, 1]), np.array([1])).train]
         [[1], [0, 2]]
         """
-        size = 1 + int(max(train.max(), test.max(initial=0)))
+        size = 1 + int(max(train.max(initial=0), test.max(initial=0)))
         return cls(_positions(train, size), _positions(test, size))
 
     def learn(

@@ -12,6 +12,7 @@ the functions play the part of automatic relevance determination: those of usele
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +33,11 @@ FLOOR = 1e-10
 TRIAL = 3
 CLIMB = 3
 NEAR = 10.0
-"""Nats by which a kernel may be worse under present messages to be tried in a whole fit."""
+"""Nats by which a kernel may be worse under present messages to be tried at all."""
+SHORT = 1.0
+"""Nats by which it may be worse when mode, core and noise have settled to be tried in a whole fit."""
+IDLE = 0.5
+"""Nats between prior and posterior of a mode below which it has learned nothing that a kernel could tell better."""
 PRUNED = 1e-3
 """Relevance below which a function is taken for pruned."""
 CHOICE = 3
@@ -255,8 +260,10 @@ def _sweeps(work: Work, form: Form, data: Data, sweeps: range, least: float) -> 
     return False
 
 
-def _sweep(work: Work, form: Form, data: Data, sweep: int, kernels: tuple[tuple[str, ...], ...]) -> None:
-    for mode in range(len(work.priors)):
+def _sweep(
+    work: Work, form: Form, data: Data, sweep: int, kernels: tuple[tuple[str, ...], ...], modes: Sequence[int] = ()
+) -> None:
+    for mode in modes or range(len(work.priors)):
         _mode_step(work, form, data, mode, sweep, kernels[mode] if kernels else ())
     if data.table.drift.shape[1] or data.options.noise == "student":
         _observe(work, form, data)
@@ -266,19 +273,15 @@ def _sweep(work: Work, form: Form, data: Data, sweep: int, kernels: tuple[tuple[
 def _chosen_late(work: Work, form: Form, data: Data, converged: bool) -> tuple[Work, bool]:
     """Return the best of the fits that go on with another kernel in a mode, and whether it converged.
 
-    Noise and kernel settle together, so whole fits are compared, of kernels that come near under the present messages.
+    Noise and kernel settle together: with another kernel the mode, core and noise settle first, then, where the bound
+    comes near, all.
     """
     for mode, kernels in enumerate(data.options.late):
-        for kernel in kernels:
-            prior = work.priors[mode]
-            other = mode_process.with_kernel(prior, kernel)
-            if other is None or _gain(work, mode, other) < _gain(work, mode, prior) - NEAR:
+        for kernel in kernels if work.divergence[mode] > IDLE else ():
+            other = mode_process.with_kernel(work.priors[mode], kernel)
+            trial = None if other is None else _settled_mode(work, form, data, mode, other)
+            if trial is None:
                 continue
-            trial = copy.copy(work)
-            for name in ("priors", "known", "amplitude", "mean", "covariance", "log_parameters", "precision", "shift"):
-                setattr(trial, name, list(getattr(work, name)))
-            trial.divergence, trial.moments, trial.bounds = list(work.divergence), list(work.moments), []
-            trial.priors[mode] = other
             sweeps = range(2 * CLIMB, 2 * CLIMB + data.options.max_iterations)
             done = _sweeps(trial, form, data, sweeps, _least(data))
             if trial.bounds[-1] > work.bounds[-1]:
@@ -287,9 +290,21 @@ def _chosen_late(work: Work, form: Form, data: Data, converged: bool) -> tuple[W
     return work, converged
 
 
-def _gain(work: Work, mode: int, prior: Prior) -> float:
-    messages = work.precision[mode], work.shift[mode], work.mean[mode]
-    return mode_process.update(prior, work.log_parameters[mode], *messages, 2 * CLIMB).gain
+def _settled_mode(work: Work, form: Form, data: Data, mode: int, prior: Prior) -> Work | None:
+    """Return the fit after steps of one mode alone with another prior, None once it falls short too far to catch up."""
+    trial = copy.copy(work)
+    for name in ("priors", "known", "amplitude", "mean", "covariance", "log_parameters", "precision", "shift"):
+        setattr(trial, name, list(getattr(work, name)))
+    trial.divergence, trial.moments, trial.bounds = list(work.divergence), list(work.moments), []
+    trial.priors[mode] = prior
+    best, before = work.bounds[-1], -np.inf
+    for _ in range(2 * CLIMB):
+        _sweep(trial, form, data, 2 * CLIMB, (), (mode,))
+        bound = trial.bounds.pop()
+        if bound - before < _least(data) or bound < best - NEAR:
+            break
+        before = bound
+    return trial if bound > best - SHORT else None
 
 
 def _begin(form: Form, priors: tuple[Prior, ...], data: Data, start: Start) -> Work:

@@ -313,19 +313,41 @@ def simulate(A, roots, root0, H, low, high, which, noise):  # type: ignore[no-un
 def mean_pass(A, H, low, high, which, lift, gain, precision, shift):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Smoothed means alone, for another shift under the same gains."""
     D, n, R = lift.shape
-    predicted, innovation, out = np.zeros((D, n)), np.zeros((D, R)), np.zeros((D, R))
-    m, r, moved = np.zeros(n), np.zeros(n), np.zeros(n)
+    owner = _owners(H)
+    predicted, innovation = np.zeros((D, R)), np.zeros((D, R))
+    m, r, moved, pull = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(R)
     S, square, small = np.zeros((R, R)), np.zeros((R, R)), np.zeros(R)
     for d in range(D):
         if d > 0:
             m[:] = _step_vector(A[which[d - 1]], low, high, m, moved)
-        predicted[d] = m
-        innovation[d] = shift[d] - _apply(precision[d], H @ m, small)
-        _solve(_plus_identity(_times(precision[d], _times(H, lift[d], S), square)), innovation[d])
-        m += lift[d] @ innovation[d]
+        _read(owner, m, predicted[d])
+        _innovate(owner, lift[d], precision[d], shift[d], predicted[d], innovation[d], S, square)
+        m += _apply(lift[d], innovation[d], moved)
     for d in range(D - 1, -1, -1):
-        r += H.T @ (innovation[d] - gain[d] @ (lift[d].T @ r))
-        out[d] = H @ predicted[d] + lift[d].T @ r
+        _apply(gain[d], _apply(lift[d].T, r, small), pull)
+        for i in range(n):
+            if owner[i] >= 0:
+                r[i] += innovation[d, owner[i]] - pull[owner[i]]
+        predicted[d] += _apply(lift[d].T, r, small)
         if d > 0:
             r[:] = _step_vector(A[which[d - 1]].T, low, high, r, moved)
-    return out
+    return predicted
+
+
+@njit(cache=True)
+def _read(owner, x, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write H x."""
+    out[:] = 0.0
+    for i in range(owner.size):
+        if owner[i] >= 0:
+            out[owner[i]] += x[i]
+
+
+@njit(cache=True)
+def _innovate(owner, PH, precision, shift, predicted, out, S, square):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write (I + precision S)^-1 (shift - precision H m), S = H P H^T."""
+    _apply(precision, predicted, out)
+    for a in range(out.size):
+        out[a] = shift[a] - out[a]
+        _read(owner, PH[:, a], S[:, a])
+    _solve(_plus_identity(_times(precision, S, square)), out)

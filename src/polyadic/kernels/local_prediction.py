@@ -174,9 +174,12 @@ def placed(model: LocalTucker, X: Array, part: str = "both") -> Placed:
             return Placed(mean, np.full(len(X), noise), variance, code)
         mean, variance = new_moments(model, X, part)
         return Placed(mean, variance, np.zeros(len(X)), code)
-    mean, variance = predictor_pool.mixed(_pool(model).weights, _two(model, X))
-    scaled, shared = predictor_pool.divided(_pool(model), variance)
     new, moments = _elsewhere(model, X)
+    rest = np.setdiff1d(np.arange(len(X)), new)
+    mean, scaled, shared = np.empty(len(X)), np.empty(len(X)), np.empty(len(X))
+    if rest.size:
+        mean[rest], variance = predictor_pool.mixed(_pool(model).weights, _two(model, X[rest]))
+        scaled[rest], shared[rest] = predictor_pool.divided(_pool(model), variance)
     if moments and model.elsewhere is not None:
         mean[new], variance = predictor_pool.mixed(model.elsewhere.weights, moments)
         scaled[new], shared[new] = predictor_pool.divided(model.elsewhere, variance)

@@ -119,7 +119,8 @@ def smooth(
     >>> found.mean, found.covariance[0]
     (array([[0.5]]), array([[0.5]]))
     """
-    model, which, forward = _filter(terms, knots, log_parameters, precision, shift)
+    gaps = distinct_gaps(knots)
+    model, which, forward = _filter(terms, knots, log_parameters, precision, shift, gaps)
     mean, covariance, predicted, lift, gain, innovation, evidence = forward
     back = kalman.backward_pass(
         model.transition, model.readout, model.low, model.high, which, lift, gain, innovation, mean, covariance, False
@@ -131,7 +132,7 @@ def smooth(
     by_start = (np.outer(r, r) - N) / 2
     gradient = np.zeros_like(log_parameters)
     states = model.readout.shape[1] // log_parameters.shape[0]
-    for column, change in enumerate(derivatives(terms, log_parameters, distinct_gaps(knots)[0], model)):
+    for column, change in enumerate(derivatives(terms, log_parameters, gaps[0], model)):
         parts = np.einsum("gij,gij->i", back[4], change.transition) + np.einsum("gij,gij->i", back[5], change.noise)
         parts += (by_start * change.stationary).sum(axis=1)
         gradient[:, column] = parts.reshape(-1, states).sum(axis=1)
@@ -150,9 +151,14 @@ def log_evidence(terms: tuple[Term, ...], knots: Array, log_parameters: Array, p
 
 
 def _filter(
-    terms: tuple[Term, ...], knots: Array, log_parameters: Array, precision: Array, shift: Array
+    terms: tuple[Term, ...],
+    knots: Array,
+    log_parameters: Array,
+    precision: Array,
+    shift: Array,
+    distinct: tuple[Array, Index] | None = None,
 ) -> tuple[System, Index, Any]:
-    gaps, which = distinct_gaps(knots)
+    gaps, which = distinct or distinct_gaps(knots)
     model = system(terms, log_parameters, gaps)
     forward = kalman.forward_pass(
         model.transition,
