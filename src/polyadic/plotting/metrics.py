@@ -92,28 +92,36 @@ def pareto(ds: xr.Dataset) -> Figure:
         axes.set_axis_off()
         return figure
     axes.set_xscale("log")
-    if min(point.score for point in points) > 0:
+    least, most = min(point.score for point in points), max(point.score for point in points)
+    if least > 0:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most > 20 * least else (1, 1.5, 2, 3, 5, 7)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     sign = -int(better[list(ds["metric"].to_numpy()).index(metric)])
     best = np.minimum.accumulate([sign * point.score for point in points]) * sign
     axes.step([p.learned for p in points], best, where="post", color=COLOURS[-1], linewidth=0.7, linestyle=":")
-    middle = np.sqrt(points[0].learned * points[-1].learned)
-    for point in points:
+    for number, point in enumerate(points):
         colour = COLOURS[1] if point.own else COLOURS[0]
         axes.errorbar(
             point.learned, point.score, yerr=point.spread, fmt="o", color=colour, markersize=5, elinewidth=0.8
         )
-        beside, turned = ("left", 5) if point.learned <= middle else ("right", -5)
-        axes.annotate(
-            point.text, (point.learned, point.score), (turned, 4), textcoords="offset points", fontsize=7.5, ha=beside
-        )
-    axes.margins(x=0.12, y=0.12)
+        shift = -14 if _below(points, number) else 7
+        place = (point.learned, point.score)
+        axes.annotate(point.text, place, (0, shift), textcoords="offset points", fontsize=7.5, ha="center")
+    axes.margins(x=0.14, y=0.16)
     units = str(ds["metric_units"].sel(metric=metric).item())
     axes.set(xlabel="numbers learned", ylabel=str(metric) if units == "1" else f"{metric} [{units}]")
     return figure
+
+
+def _below(points: list[_Point], number: int) -> bool:
+    """Say whether the name of a point stands below it: where the nearest one has a greater score."""
+    score = np.array([point.score for point in points])
+    places = np.stack([np.log([point.learned for point in points]), np.log(score) if score.min() > 0 else score])
+    across = np.hypot(*((places - places[:, [number]]) / np.maximum(np.ptp(places, axis=1, keepdims=True), 1e-300)))
+    across[number] = np.inf
+    return bool(len(points) > 1 and score[np.argmin(across)] > score[number])
 
 
 def _points(one: xr.Dataset) -> list[_Point]:

@@ -129,7 +129,9 @@ def test_large_fields_are_followed_in_parts_as_they_are_at_once(levels, divided,
 
 def test_states_that_do_not_fit_into_memory_are_refused(divided, monkeypatch):
     monkeypatch.setattr("polyadic.methods.mgtfno.rollout.HELD", 2**10)
-    with pytest.raises(InputError, match=r"18 states of all runs by 4 methods take .* accepted are .*; follow fewer with"):
+    with pytest.raises(
+        InputError, match=r"18 states of all runs by 4 methods take .* accepted are .*; follow fewer with"
+    ):
         rollout(RolloutConfig(), fields=divided, operator=untrained(divided))
 
 
