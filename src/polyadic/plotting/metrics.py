@@ -91,13 +91,7 @@ def pareto(ds: xr.Dataset) -> Figure:
         axes.annotate("the file does not say how many numbers were learned", (0.5, 0.5), ha="center")
         axes.set_axis_off()
         return figure
-    axes.set_xscale("log")
-    least, most = min(point.score for point in points), max(point.score for point in points)
-    if least > 0:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most > 20 * least else (1, 1.5, 2, 3, 5, 7)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    _scale(axes, points)
     sign = -int(better[list(ds["metric"].to_numpy()).index(metric)])
     best = np.minimum.accumulate([sign * point.score for point in points]) * sign
     axes.step([p.learned for p in points], best, where="post", color=COLOURS[-1], linewidth=0.7, linestyle=":")
@@ -113,6 +107,21 @@ def pareto(ds: xr.Dataset) -> Figure:
     units = str(ds["metric_units"].sel(metric=metric).item())
     axes.set(xlabel="numbers learned", ylabel=str(metric) if units == "1" else f"{metric} [{units}]")
     return figure
+
+
+def _scale(axes: Any, points: list[_Point]) -> None:
+    """Take logarithms of sizes, and of scores that differ much; ticks say numbers as readers write them."""
+    axes.set_xscale("log")
+    if points[-1].learned < 30 * points[0].learned:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    least, most = min(point.score for point in points), max(point.score for point in points)
+    if 0 < 2 * least < most:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most > 20 * least else (1, 1.5, 2, 3, 5, 7)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _below(points: list[_Point], number: int) -> bool:
