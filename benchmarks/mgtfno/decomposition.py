@@ -80,11 +80,10 @@ def main() -> None:
         relative = np.linalg.norm(error.reshape(flat), axis=1) / np.linalg.norm(truth.reshape(flat), axis=1)
         count = sum(p.numel() for p in module.model.parameters())
         seconds = time.process_time() - start
-        last = ", ".join(f"{v:.4f}" for v in module.curves["validation_loss"][-5:])
-        print(
-            f"{name:48} {count:7,} parameters, L2 {relative.mean():.4f}, {seconds:5.0f} CPU s; last epochs {last}",
-            flush=True,
-        )
+        validation = module.curves["validation_loss"]
+        last = ", ".join(f"{v:.4f}" for v in validation[-5:])
+        found = f"L2 {relative.mean():.4f}, validation {min(validation):.4f}, {seconds:5.0f} CPU s"
+        print(f"{name:48} {count:7,} parameters, {found}; last epochs {last}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Memory of a training step and of a prediction, patch by patch against the whole domain.
 
 Run: ``PYTHONPATH=src python benchmarks/mgtfno/memory.py`` for the table against points and levels, measured by the
-profiler of torch (bytes of tensors alive, parameters and data not counted), about 60 CPU s;
+profiler of torch (bytes of tensors alive, parameters and data not counted), about 120 CPU s;
 ``... memory.py step 1024 3`` for one training step on 1024 x 1024 points with three levels and
 ``... memory.py predict 4096 3`` for a prediction through Dask, both with the peak memory of the process.
 """
@@ -26,8 +26,11 @@ from polyadic.methods.mgtfno.predict import predict
 WIDTH, MODES, LAYERS = 24, 12, 4
 
 
-def operator(levels: int, padding: float) -> Operator:
+def operator(levels: int, padding: float, coarse: bool = False) -> Operator:
+    """Return an operator of patches; with ``coarse`` as the stage `train` builds it, one of the whole domain first."""
+    more = {"coarse": True, "patch": "neumann", "positions": "none"} if coarse else {}
     architecture = {
+        **more,
         "form": "tfno",
         "modes": [MODES, MODES],
         "width": WIDTH,
@@ -71,9 +74,11 @@ def table() -> None:
         for levels, share in ((1, 1 / 16), (2, 1 / 16), (2, 1 / 8), (3, 1 / 32), (3, 1 / 16)):
             found = peak(operator(levels, share), n, batch)
             domain = (1 / 2**levels + 2 * share) ** -2
+            first = peak(operator(levels, share, coarse=True), n, batch)
             print(
                 f"   {levels} levels, padding N/{round(1 / share):2d} {found:8.1f} MiB, {whole / found:5.1f} times"
-                f" less, domain {domain:5.1f} times smaller"
+                f" less, domain {domain:5.1f} times smaller; coarse prediction first {first:8.1f} MiB,"
+                f" {whole / first:5.1f} times less"
             )
 
 

@@ -148,6 +148,14 @@ rule mgtfno_comparison:
             caption="../report/comparison.rst",
             category="mgtfno",
             subcategory="{run}",
+            labels={"figure": "scores beside the baselines"},
+        ),
+        pareto=report(
+            "results/mgtfno/{run}/figures/pareto.svg",
+            caption="../report/pareto.rst",
+            category="mgtfno",
+            subcategory="{run}",
+            labels={"figure": "error against size"},
         ),
     log:
         "logs/mgtfno/{run}/comparison.log",
@@ -156,7 +164,7 @@ rule mgtfno_comparison:
     params:
         code=code("plotting.metrics"),
     shell:
-        "python -m polyadic plot {input.metrics:q} --figure comparison -o {output.comparison:q} &> {log:q}"
+        "python -m polyadic plot {input.metrics:q} --figure comparison pareto -o {output:q} &> {log:q}"
 
 
 rule mgtfno_samples:

@@ -52,7 +52,13 @@ def by_method(ds: xr.Dataset) -> dict[str, NDArray[np.float32]]:
     return {method: fields.stacked(ds, names) for method, names in found.items()}
 
 
-def table(scored: Mapping[str, Scores]) -> xr.Dataset:
+def parameters(ds: xr.Dataset) -> dict[str, int]:
+    """Return how many numbers each method of predictions learned, where the file says so."""
+    known = [ds[name].attrs for name in fields.names(ds, "prediction")]
+    return {str(one["method"]): int(one["parameters"]) for one in known if "parameters" in one}
+
+
+def table(scored: Mapping[str, Scores], parameters: Mapping[str, int] | None = None) -> xr.Dataset:
     """Return kind `metrics` of per-sample scores by method; a score that a method does not have is NaN.
 
     Standard errors are those of the mean over samples.
@@ -63,7 +69,7 @@ def table(scored: Mapping[str, Scores]) -> xr.Dataset:
     value = [[float(np.mean(v)) for v in row] for row in columns]
     error = [[float(np.std(v, ddof=1) / np.sqrt(v.size)) if v.size > 1 else np.nan for v in row] for row in columns]
     known = {name: Metric(-1, "1") for name in names}
-    return metrics.dataset(value, error, metrics=known, methods=list(scored), units="1")
+    return metrics.dataset(value, error, metrics=known, methods=list(scored), units="1", parameters=parameters)
 
 
 def coarsened(values: NDArray[np.floating], points: tuple[int, ...], ds: xr.Dataset) -> NDArray[np.floating] | None:

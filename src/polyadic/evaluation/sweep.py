@@ -26,15 +26,23 @@ def sweep(cfg: SweepConfig, metrics: Sequence[xr.Dataset]) -> xr.Dataset:
     names = list(cfg.runs) or [f"{number:04d}" for number in range(1, len(metrics) + 1)]
     if len(names) != len(metrics):
         raise ValueError(f"runs names {len(names)} runs, but {len(metrics)} metrics were given")
-    parts = [ds[["value", "standard_error"]].load() for ds in metrics]
+    parts = [_scores(ds) for ds in metrics]
     if any("fold" in ds.dims for ds in parts):
         parts = [ds.mean("fold", keep_attrs=True) if "fold" in ds.dims else ds for ds in parts]
     out = xr.concat(parts, dim="run", join="outer", coords="minimal", compat="override", combine_attrs="override")
     out.attrs = {}
+    if "parameters" in out.data_vars:
+        out = out.set_coords("parameters")
     out = out.assign_coords(run=("run", names, {"long_name": "run of the sweep"}))
     for name, text in cfg.parameters.items():
         out = out.assign_coords({name.replace(".", "_"): ("run", *_column(name, json.loads(text)))})
     return out.transpose("run", "metric", "method")
+
+
+def _scores(ds: xr.Dataset) -> xr.Dataset:
+    """Return the scores of a run, with the counts of learned numbers, which differ from run to run, as a variable."""
+    out = ds[["value", "standard_error"]].load()
+    return out.reset_coords("parameters") if "parameters" in out.coords else out
 
 
 def _column(name: str, values: list[object]) -> tuple[np.ndarray, dict[str, str]]:

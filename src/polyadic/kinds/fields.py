@@ -68,6 +68,11 @@ def names(ds: xr.Dataset, role: str) -> list[str]:
     return [str(name) for name, variable in ds.data_vars.items() if variable.attrs.get("role") == role]
 
 
+def origin(ds: xr.Dataset) -> str:
+    """Return what a message calls a Dataset: the file that it was read from, or ``the fields``."""
+    return str(ds.encoding.get("source") or "the fields")
+
+
 def array(ds: xr.Dataset, role: str) -> NDArray[np.float32]:
     """Return the variables of one role as (sample, channel, axes ...); other dimensions become channels.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -19,11 +19,14 @@ def _faults(ds: xr.Dataset) -> list[str]:
             faults.append(f"{name!r} has dims {ds[name].dims}, expected one of {allowed}")
     if "value" not in ds:
         faults.append("'value' is missing")
+    if "parameters" in ds.variables and ds["parameters"].dims not in (("method",), ("run", "method")):
+        faults.append(f"'parameters' has dims {ds['parameters'].dims}, expected ('method',) or ('run', 'method')")
     return faults
 
 
 SCHEMA = Schema(
     kind="metrics",
+    version="1.1",
     coords={
         "metric": Var(("metric",), kinds="UO"),
         "method": Var(("method",), kinds="UO"),
@@ -50,6 +53,7 @@ def dataset(
     metrics: Mapping[str, Metric],
     methods: Sequence[str],
     units: str,
+    parameters: Mapping[str, int] | None = None,
 ) -> xr.Dataset:
     """Return a Dataset of kind `metrics`.
 
@@ -64,13 +68,15 @@ def dataset(
         The method first, then the baselines.
     units
         Unit of the measured variable; each metric's own unit is in ``metric_units``.
+    parameters
+        Per method the numbers that it learned and stores; NaN in the file where a method is not named.
     """
     better = {
         "long_name": "direction of improvement (of the distance from target, where there is one)",
         "flag_values": np.array([-1, 1], np.int8),
         "flag_meanings": "smaller_is_better greater_is_better",
     }
-    coords = {
+    coords: dict[str, Any] = {
         "metric": ("metric", list(metrics), {"long_name": "metric"}),
         "method": ("method", list(methods), {"long_name": "method"}),
         "better": ("metric", np.array([m.better for m in metrics.values()], np.int8), better),
@@ -81,6 +87,9 @@ def dataset(
             {"long_name": "ideal value of the metric", "units": units, "comment": "in the metric's own unit"},
         ),
     }
+    if parameters:
+        counts = np.array([parameters.get(name, math.nan) for name in methods], float)
+        coords["parameters"] = ("method", counts, {"long_name": "numbers that the method learned", "units": "1"})
     attributes = {"units": units, "comment": "metric_units holds each metric's own unit"}
     label = {"long_name": "score", "ancillary_variables": "standard_error"}
     dims = ("metric", "method")
@@ -102,4 +111,7 @@ def example(seed: int = 0) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     value = np.stack([rng.uniform(1, 3, 3), rng.uniform(0.5, 2, 3), rng.uniform(0.85, 0.95, 3)])
     known = {"rmse": Metric(-1, "degC"), "mae": Metric(-1, "degC"), "coverage90": Metric(-1, "1", 0.9)}
-    return dataset(value, value / 50, metrics=known, methods=["method", "baseline_a", "baseline_b"], units="degC")
+    names = ["method", "baseline_a", "baseline_b"]
+    return dataset(
+        value, value / 50, metrics=known, methods=names, units="degC", parameters={"method": 900, "baseline_a": 40}
+    )

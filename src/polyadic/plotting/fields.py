@@ -32,6 +32,9 @@ def samples(ds: xr.Dataset) -> Figure:
         panels[0, column].set_title(title, fontsize="small")
     for row, number in enumerate(shown["sample"].to_numpy() if "sample" in shown.coords else range(rows)):
         panels[row, 0].set_ylabel(f"sample {number}")
+    if len(fields.space(shown)) == 1:
+        for panel in panels[-1]:
+            panel.set_xlabel(label(shown, fields.space(shown)[0]))
     return figure
 
 

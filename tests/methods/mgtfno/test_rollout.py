@@ -48,7 +48,7 @@ def decaying(runs=12, seed=0):
     return ds
 
 
-def untrained(ds):
+def untrained(ds, **more):
     """Return the file of an operator with the first weights."""
     form = {
         "form": "tfno",
@@ -60,7 +60,7 @@ def untrained(ds):
         "joint": True,
     }
     torch.manual_seed(0)
-    model = network.Operator({**network.geometry(ds), **form, "levels": 0, "padding": 0.0})
+    model = network.Operator({**network.geometry(ds), **form, "levels": 0, "padding": 0.0, **more})
     curves = {name: [1.0] for name in ("train_loss", "validation_loss", "learning_rate")}
     tree = network.to_tree(model, curves, "relative L2 error")
     tree.attrs |= {"kind": "operator", "schema_version": "1.0"}
@@ -118,6 +118,23 @@ def test_steps_limit_how_far_runs_are_followed(divided):
     np.testing.assert_array_equal(late["before"], first["before"][first["moment"].to_numpy() == 3])
 
 
+@pytest.mark.parametrize("levels", [0, 1])
+def test_large_fields_are_followed_in_parts_as_they_are_at_once(levels, divided, monkeypatch):
+    tree = untrained(divided, levels=levels, padding=0.125)
+    whole = rollout(RolloutConfig(), fields=divided, operator=tree)
+    monkeypatch.setattr("polyadic.methods.mgtfno.rollout.LARGE", POINTS**2)
+    parts = rollout(RolloutConfig(), fields=divided, operator=tree)
+    np.testing.assert_allclose(parts["after_by_mgtfno"], whole["after_by_mgtfno"], rtol=0, atol=1e-5)
+
+
+def test_states_that_do_not_fit_into_memory_are_refused(divided, monkeypatch):
+    monkeypatch.setattr("polyadic.methods.mgtfno.rollout.HELD", 2**10)
+    with pytest.raises(
+        InputError, match=r"18 states of all runs by 4 methods take .* accepted are .*; follow fewer with"
+    ):
+        rollout(RolloutConfig(), fields=divided, operator=untrained(divided))
+
+
 def test_a_state_of_several_moments_moves_on_by_those_that_were_predicted():
     link = Recurrence((Window(slice(1, 4), slice(0, 2)),), 2)
     inputs, outputs = torch.tensor([[[9.0], [0.0], [1.0], [2.0]]]), torch.tensor([[[3.0], [4.0]]])
@@ -126,7 +143,7 @@ def test_a_state_of_several_moments_moves_on_by_those_that_were_predicted():
 
 
 def test_samples_without_runs_or_with_gaps_in_time_are_refused(divided):
-    with pytest.raises(InputError, match=r"not cut from runs in time.*set every"):
+    with pytest.raises(InputError, match=r"the fields: the samples are not cut from runs in time.*set every"):
         recurrence(divided.drop_vars(["run", "moment"]))
     gap = divided.copy()
     gap["after"].attrs["steps"] = "[3]"

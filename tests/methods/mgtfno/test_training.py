@@ -22,6 +22,7 @@ from polyadic.methods.mgtfno.predict import PredictConfig, predict
 from polyadic.methods.mgtfno.samples import Batch, GridDataModule, GridSet, Order
 from polyadic.methods.mgtfno.split import SplitConfig, split
 from polyadic.methods.mgtfno.train import TrainConfig, train
+from polyadic.plotting import metrics as plotting
 
 SOURCE = Path(__file__).parents[3] / "src"
 
@@ -80,6 +81,31 @@ def test_a_planted_linear_map_is_learned_and_scored_beside_the_baselines(divided
     )
     assert native < 2 * float(value.sel({"method": "mgtfno"}))
     assert aware < 2 * float(value.sel({"method": "mgtfno"}))
+    learned = {str(m): int(n) for m, n in zip(scores["method"].values, scores["parameters"].values, strict=True)}
+    stored = sum(values.size for name, values in weights(trained).items() if not name.endswith(("_mean", "_scale")))
+    assert learned["mgtfno"] == stored
+    assert learned["mean"] == 12 * 12
+    assert learned["linear"] > 12 * 12 * (1 + 9)  # the mean, and nine directions of the inputs
+    figure = plotting.pareto(scores).axes[0]
+    assert {text.get_text() for text in figure.texts} == set(learned)
+
+
+def test_a_channel_that_is_constant_divides_nothing_by_zero():
+    ds = diffused()
+    ds["level"] = xr.full_like(ds["forcing"], 7.0)
+    held = split(SplitConfig(), fields=ds)
+    tree = train(configured(epochs=2), fields=held)
+    assert all(np.isfinite(values).all() for values in weights(tree).values())
+    found = [
+        predict(PredictConfig(), fields=held, operator=tree)["answer_by_mgtfno"],
+        *baselines(BaselinesConfig(only=("linear", "pca")), fields=held)[
+            ["answer_by_linear", "answer_by_pca"]
+        ].values(),
+    ]
+    assert all(np.isfinite(values).all() for values in found)
+    empty = ds.assign(answer=xr.full_like(ds["answer"], 0.0))
+    none = train(configured(epochs=1), fields=split(SplitConfig(), fields=empty))
+    assert np.isfinite(none["train_loss"]).all()
 
 
 def test_a_boundary_aware_series_refines_where_a_periodic_one_rings():
@@ -206,7 +232,7 @@ def test_samples_beyond_memory_are_read_batch_by_batch(divided, monkeypatch):
 
 def test_fields_that_do_not_fit_are_refused(divided, trained):
     other = diffused(4, boundary="dirichlet")
-    with pytest.raises(InputError, match=r"boundary \['dirichlet', 'dirichlet'\], the operator was trained with"):
+    with pytest.raises(InputError, match=r"the fields: its boundary is \['dirichlet', 'dirichlet'\], the operator was"):
         predict(PredictConfig(samples="all"), fields=other, operator=trained)
     with pytest.raises(InputError, match="modes names 3 numbers, the fields have 2 axes"):
         train(configured(modes=[4, 4, 4]), fields=divided)

@@ -9,6 +9,7 @@ METHOD = Card(
     products=(
         "metrics.nc",
         "figures/comparison.svg",
+        "figures/pareto.svg",
         "figures/samples.svg",
         "figures/spectra.svg",
         "figures/curves.svg",

@@ -19,8 +19,6 @@ from polyadic.kinds import fields as kind
 from polyadic.methods.mgtfno.predict import with_predictions
 from polyadic.methods.mgtfno.settings import TrainingConfig
 
-Arrays = NDArray[np.float32]
-
 NAMES = {
     "mean": "mean of the training outputs at every point",
     "persistence": "the input itself, where input and output have equal channels, scaled by least squares",
@@ -54,7 +52,7 @@ def baselines(cfg: BaselinesConfig, fields: xr.Dataset) -> xr.Dataset:
     """Return the test samples with the predictions of every baseline; settings are chosen on validation samples."""
     from polyadic.evaluation import field_baselines
 
-    simple: dict[str, Callable[..., Arrays | None]] = {
+    simple: dict[str, Callable[..., field_baselines.Found | None]] = {
         "mean": field_baselines.mean,
         "persistence": field_baselines.persistence,
         "linear": field_baselines.linear,
@@ -62,17 +60,19 @@ def baselines(cfg: BaselinesConfig, fields: xr.Dataset) -> xr.Dataset:
     }
     parts = {use: kind.where_split(fields, use).load() for use in kind.SPLITS}
     x, y = ({use: kind.array(ds, role) for use, ds in parts.items()} for role in ("input", "output"))
-    predicted = {}
+    predicted, parameters = {}, {}
     for name in progress.track(cfg.only or tuple(NAMES), len(cfg.only or NAMES)):
         found = simple[name](x, y) if name in simple else _network(cfg, name, fields, x["test"])
         if found is None:
             progress.log(f"{name}: does not apply, input and output have different channels")
             continue
-        predicted[name] = found.astype(np.float32)
-    return with_predictions(parts["test"], predicted)
+        predicted[name], parameters[name] = found.values.astype(np.float32), found.parameters
+    return with_predictions(parts["test"], predicted, parameters)
 
 
-def _network(cfg: BaselinesConfig, name: str, fields: xr.Dataset, inputs: Arrays) -> Arrays:
+def _network(cfg: BaselinesConfig, name: str, fields: xr.Dataset, inputs: NDArray[np.float32]) -> Any:
+    """Return the predictions of a trained network and the count of its weights."""
+    from polyadic.evaluation.field_baselines import Found
     from polyadic.methods.mgtfno import network, training
 
     architecture: dict[str, Any] = {**network.geometry(fields), "symmetric": cfg.transposition}
@@ -86,7 +86,7 @@ def _network(cfg: BaselinesConfig, name: str, fields: xr.Dataset, inputs: Arrays
     module = training.fit(architecture, [fields], cfg.training(cfg.seed), label=name)
     count = sum(p.numel() for p in module.model.parameters())
     progress.log(f"{name}: {count:,} parameters")
-    return network.predicted(module.model, inputs)
+    return Found(network.predicted(module.model, inputs), count)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from polyadic.kernels.multi_grid import MultiGrid
 from polyadic.kinds import fields
 from polyadic.methods.mgtfno.network import Operator
 
@@ -56,6 +57,19 @@ class Patches:
             if self._held[0] != sample:
                 self._held = (sample, self._model.views(self._given(sample)))
             return self._held[1]
+
+
+def whole_field(model: Operator, given: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the outputs of one sample, (1, out_channels, axes ...), holding one patch or one state of the network."""
+    field = torch.as_tensor(given)
+    with torch.no_grad():
+        if not model.levels:
+            return model.predicted_in_rows(field).numpy()
+        views = model.views(field)
+        grid = model.multi_grid(field.shape[2:])
+        parts = [model.predicted_patch(views, corner) for corner in grid.corners(field.ndim - 2)]
+    found: NDArray[np.float32] = MultiGrid(model.levels).stitch(parts).numpy()
+    return found
 
 
 def predicted(model: Operator, ds: xr.Dataset) -> Any:

@@ -69,7 +69,7 @@ def evaluate(
     if rollout is not None:
         for method, found in _followed(rollout).items():
             scored[method] = scored.get(method, {}) | found
-    out = scoring.table(scored)
+    out = scoring.table(scored, {**scoring.parameters(predict), **scoring.parameters(baselines)})
     out.attrs = {"split": "test", "samples": int(truth.shape[0])}
     for method, one in scored.items():
         progress.log(f"{method}: " + ", ".join(f"{name} {float(v.mean()):.4g}" for name, v in one.items()))

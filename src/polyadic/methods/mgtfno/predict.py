@@ -57,16 +57,18 @@ def predict(cfg: PredictConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     used = {"test": ("test",), "withheld": ("validation", "test"), "all": kind.SPLITS}[cfg.samples]
     chosen = kind.where_split(fields, *used)
     if not chosen.sizes["sample"]:
-        raise InputError(f"no sample is flagged {' or '.join(used)}; set samples: all")
+        raise InputError(f"{kind.origin(fields)}: no sample is flagged {' or '.join(used)}; set samples: all")
     model = network.from_tree(operator)
     check_geometry(fields, model.architecture)
+    count = {"mgtfno": sum(p.numel() for p in model.parameters())}
     points = math.prod(chosen.sizes[name] for name in kind.space(chosen))
     if points >= LARGE:
         from polyadic.methods.mgtfno import blocks
 
-        return with_predictions(chosen, {"mgtfno": blocks.predicted(model, chosen)})
+        return with_predictions(chosen, {"mgtfno": blocks.predicted(model, chosen)}, count)
     chosen = chosen.load()
-    return with_predictions(chosen, {"mgtfno": network.predicted(model, kind.array(chosen, "input"), cfg.batch)})
+    found = network.predicted(model, kind.array(chosen, "input"), cfg.batch)
+    return with_predictions(chosen, {"mgtfno": found}, count)
 
 
 def check_geometry(fields: xr.Dataset, architecture: dict[str, Any]) -> None:
@@ -76,15 +78,23 @@ def check_geometry(fields: xr.Dataset, architecture: dict[str, Any]) -> None:
     found = network.geometry(fields)
     for name, value in found.items():
         if value != architecture[name]:
-            raise InputError(f"the fields have {name} {value}, the operator was trained with {architecture[name]}")
+            raise InputError(
+                f"{kind.origin(fields)}: its {name} is {value}, the operator was trained with {architecture[name]}"
+            )
 
 
-def with_predictions(ds: xr.Dataset, predicted: Mapping[str, NDArray[np.float32]]) -> xr.Dataset:
-    """Return fields with the predictions (sample, channel, axes ...) of some methods, NumPy or Dask, as variables."""
+def with_predictions(
+    ds: xr.Dataset, predicted: Mapping[str, NDArray[np.float32]], parameters: Mapping[str, int] | None = None
+) -> xr.Dataset:
+    """Return fields with the predictions (sample, channel, axes ...) of some methods, NumPy or Dask, as variables.
+
+    ``parameters`` says how many numbers a method learned.
+    """
     out = ds.copy()
     where = kind.space(ds)
     for method, values in predicted.items():
         first = 0
+        learned = {"parameters": parameters[method]} if parameters and method in parameters else {}
         for name in kind.names(ds, "output"):
             truth = ds[name].transpose("sample", ..., *where)
             count = int(np.prod(truth.shape[1 : truth.ndim - len(where)], dtype=int))
@@ -94,7 +104,7 @@ def with_predictions(ds: xr.Dataset, predicted: Mapping[str, NDArray[np.float32]
             out[f"{name}_by_{method}"] = (
                 truth.dims,
                 part,
-                {**text, "role": "prediction", "predicts": name, "method": method},
+                {**text, "role": "prediction", "predicts": name, "method": method, **learned},
             )
     return out
 

@@ -78,23 +78,30 @@ def recurrence(ds: xr.Dataset) -> Recurrence:
     """
     if "moment" not in ds.coords or "run" not in ds.coords:
         raise InputError(
-            "the samples are not cut from runs in time, accepted are fields with the coordinates run and moment;"
-            " set every (files) or snapshots (solver) of the dataset"
+            f"{fields.origin(ds)}: the samples are not cut from runs in time, accepted are fields with the coordinates"
+            " run and moment; set every (files) or snapshots (solver) of the dataset"
         )
     given, wanted = _channels(ds, "input"), _channels(ds, "output")
     sources = {str(ds[name].attrs.get(fields.EVOLVES)): name for name in given}
     lost = [name for name in wanted if name not in sources]
     if lost:
-        raise InputError(f"output {lost[0]!r} is no input of the next step, so steps cannot follow one another")
+        raise InputError(
+            f"{fields.origin(ds)}: output {lost[0]!r} is no input of the next step, so steps cannot follow one another"
+        )
     windows, lengths = [], set()
     for name, outputs in wanted.items():
         before, after = (json.loads(str(ds[n].attrs["steps"])) for n in (sources[name], name))
         if before + after != [*range(before[0], before[0] + len(before) + len(after))]:
-            raise InputError(f"{name!r} is given at steps {before} and wanted at {after}; accepted are steps in a row")
+            raise InputError(
+                f"{fields.origin(ds)}: {name!r} is given at steps {before} and wanted at {after}; accepted are steps in"
+                " a row"
+            )
         lengths.add(len(after))
         windows.append(Window(given[sources[name]], outputs))
     if len(lengths) > 1:
-        raise InputError(f"the outputs cover {sorted(lengths)} steps; accepted is one number for all")
+        raise InputError(
+            f"{fields.origin(ds)}: the outputs cover {sorted(lengths)} steps; accepted is one number for all"
+        )
     return Recurrence(tuple(windows), lengths.pop())
 
 

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,14 @@ from polyadic.core.errors import InputError
 from polyadic.core.stage import stage
 from polyadic.kinds import fields as kind
 from polyadic.kinds import operator as operators
-from polyadic.methods.mgtfno.predict import check_geometry, with_predictions
+from polyadic.methods.mgtfno.predict import LARGE, check_geometry, with_predictions
 from polyadic.methods.mgtfno.recurrence import Recurrence, recurrence
+
+HELD = 8 * 2**30
+"""Bytes of states that may be held."""
+
+METHODS = 4
+"""The operator and what is followed beside it."""
 
 Values = NDArray[np.float32]
 Step = Callable[[Values], Values]
@@ -50,7 +57,7 @@ def rollout(cfg: RolloutConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     Raises
     ------
     InputError
-        If samples do not follow one another, or no run of the test has two in a row.
+        If samples do not follow one another, no run of the test has two in a row, or their states need too much memory.
     """
     from polyadic.evaluation import field_baselines
     from polyadic.methods.mgtfno import network
@@ -60,7 +67,8 @@ def rollout(cfg: RolloutConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     check_geometry(fields, model.architecture)
     test = kind.where_split(fields, "test")
     test = test.isel(sample=np.flatnonzero(test["moment"].to_numpy() >= cfg.start))
-    rows = _rows(link.next_samples(test), cfg.steps)
+    rows = _rows(test, link.next_samples(test), cfg.steps)
+    _check_held(fields, rows.size)
     first = test.isel(sample=rows[:, 0]).load()
     truth = np.stack([kind.array(test.isel(sample=column), "output") for column in rows.T], axis=1)
     given, leads = kind.array(first, "input"), truth.shape[1]
@@ -68,7 +76,7 @@ def rollout(cfg: RolloutConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     x, y = ({use: kind.array(ds, role) for use, ds in parts.items()} for role in ("input", "output"))
     mean = y["train"].mean(axis=0, dtype=np.float64).astype(np.float32)
     methods: dict[str, Step] = {
-        "mgtfno": lambda inputs: network.predicted(model, inputs, cfg.batch),
+        "mgtfno": _step(model, fields, cfg.batch),
         "persistence": link.held,
         "mean": lambda inputs: np.repeat(mean[None], len(inputs), axis=0),
         "linear": field_baselines.fitted(x, y),
@@ -83,7 +91,27 @@ def rollout(cfg: RolloutConfig, fields: xr.Dataset, operator: xr.DataTree) -> xr
     return out
 
 
-def _rows(following: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def _check_held(fields: xr.Dataset, states: int) -> None:
+    """Raise `InputError` where the states of all runs, by every method, do not fit into memory."""
+    one = sum(fields[name].isel(sample=0).nbytes for name in kind.names(fields, "output"))
+    held = (1 + METHODS) * states * one
+    if held > HELD:
+        raise InputError(
+            f"{kind.origin(fields)}: {states} states of all runs by {METHODS} methods take {held / 2**30:.1f} GiB,"
+            f" accepted are {HELD / 2**30:g}; follow fewer with the settings steps and start, or hold out fewer runs"
+        )
+
+
+def _step(model: Any, fields: xr.Dataset, batch: int) -> Step:
+    """Return the operator for arrays, with the activations of one patch or of some rows where fields are large."""
+    from polyadic.methods.mgtfno import blocks, network
+
+    if math.prod(fields.sizes[name] for name in kind.space(fields)) < LARGE:
+        return lambda inputs: network.predicted(model, inputs, batch)
+    return lambda inputs: np.concatenate([blocks.whole_field(model, one[None]) for one in inputs])
+
+
+def _rows(test: xr.Dataset, following: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return samples of each run in a row, from its first on, all rows as long as the shortest or ``most``."""
     starts = np.setdiff1d(np.arange(following.size), following)
     rows = []
@@ -94,7 +122,10 @@ def _rows(following: NDArray[np.int64], most: int) -> NDArray[np.int64]:
         rows.append(row)
     shortest = min((len(row) for row in rows), default=0)
     if shortest < 2:
-        raise InputError("a run of the test has less than two samples in a row, accepted are two or more; cut it again")
+        raise InputError(
+            f"{kind.origin(test)}: a run of the test has less than two samples in a row, accepted are two or more; cut"
+            " it again"
+        )
     if most > shortest:
         progress.warn(f"runs are followed for {shortest} steps, not {most}: the shortest of the test has no more")
     return np.array([row[:shortest] for row in rows])

@@ -52,7 +52,7 @@ def split(cfg: SplitConfig, fields: xr.Dataset) -> xr.Dataset:
     count = first.size
     if count < FEWEST:
         what = "runs" if "run" in fields.coords else "samples"
-        raise InputError(f"there are {count} {what}, accepted are at least {FEWEST}; bring more")
+        raise InputError(f"{kind.origin(fields)}: there are {count} {what}, accepted are at least {FEWEST}; bring more")
     rng = np.random.default_rng([cfg.seed, 0])
     order = rng.permutation(count)
     test = np.zeros(count, bool)
@@ -66,7 +66,9 @@ def split(cfg: SplitConfig, fields: xr.Dataset) -> xr.Dataset:
     chosen = rng.permutation(kept)[: max(1, round(cfg.validation * kept.size))]
     flags[chosen] = 1
     if kept.size - chosen.size < 1:
-        raise InputError(f"of {count} samples none is left to train; bring more, or lower test and validation")
+        raise InputError(
+            f"{kind.origin(fields)}: of {count} samples none is left to train; bring more, or lower test and validation"
+        )
     used = test.copy()
     used[kept] = True
     flags, used = flags[of_run], used[of_run]

@@ -17,6 +17,11 @@ from polyadic.sources.field_formats.stored import Field, Hdf5Array, Stored, Vari
 _MATLAB: dict[tuple[str, ...], str] = {("a", "u"): "periodic", ("coeff", "sol"): "dirichlet"}
 """Input and output in MATLAB files of Fourier neural operators, and the condition of the problems they belong to."""
 
+_BEGINNINGS = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+"""First bytes of files saved by torch: an archive, or before version 1.6 the pickle of a number of torch's own."""
+
+_REFUSED = "other objects are not read, because reading them would run code of the file"
+
 
 def tensors(path: Path) -> dict[str, Stored]:
     """Return the tensors of a file of torch by name, by its reader of plain tensors, which runs no code of the file.
@@ -27,6 +32,9 @@ def tensors(path: Path) -> dict[str, Stored]:
         import torch
     except ImportError as error:
         raise InputError(f"{path}: reading it needs torch; install polyadic[operator]") from error
+    with path.open("rb") as file:
+        if not file.read(16).startswith(_BEGINNINGS):
+            raise InputError(f"{path}: not a file of plain tensors saved by torch; {_REFUSED}")
     content: Any = None
     failures = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, OSError)
     try:
@@ -35,10 +43,9 @@ def tensors(path: Path) -> dict[str, Stored]:
         try:  # the format of torch before 1.6 cannot be mapped
             content = torch.load(path, weights_only=True, map_location="cpu")
         except failures as error:
-            raise InputError(
-                f"{path}: not a file of plain tensors saved by torch ({first_line(error)}); other objects are not read,"
-                " because reading them would run code of the file"
-            ) from error
+            if isinstance(error, pickle.UnpicklingError):
+                raise InputError(f"{path}: not a file of plain tensors saved by torch alone; {_REFUSED}") from error
+            raise InputError(f"{path}: the file of tensors is damaged or truncated: get it again") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: it holds {type(content).__name__}, expected tensors by name")
     found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}

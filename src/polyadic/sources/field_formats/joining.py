@@ -41,6 +41,7 @@ def dataset(read: Sequence[Contents], cfg: FieldFilesConfig) -> xr.Dataset:
     chosen = {part: [_selection(contents, part, cfg, n) for contents, n in pairs] for part in parts}
     for part, selections in chosen.items():
         _check_equal(part.name, selections, read)
+    _check_one_grid(read[0], parts)
     axes = _axes(read, cfg)
     runs = [c.samples for c in read]
     kept = _finite(read, chosen, windows)
@@ -148,6 +149,16 @@ def _check_equal(name: str, selections: Sequence[Selection], read: Sequence[Cont
         if contents.fields[name].samples != contents.samples:
             raise InputError(
                 f"{contents.path}: {name!r} has {contents.fields[name].samples} samples, others have {contents.samples}"
+            )
+
+
+def _check_one_grid(contents: Contents, parts: Sequence[Part]) -> None:
+    first, *others = [(part.name, contents.fields[part.name].points) for part in parts]
+    for name, points in others:
+        if points != first[1]:
+            raise InputError(
+                f"{contents.path}: {name!r} has {points} points, {first[0]!r} has {first[1]}; accepted is one grid for"
+                " inputs and outputs: bring both to one before"
             )
 
 
