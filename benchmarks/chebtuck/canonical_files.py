@@ -2,8 +2,9 @@
 
 ``OMP_NUM_THREADS=1 python benchmarks/chebtuck/canonical_files.py FOLDER [SIZE ...]`` where FOLDER holds
 ``Newton_CP_-1_1/``, ``Data_256-2048/`` and ``lattice/``. Prints for each file: error in the maximum norm over the
-largest value, that value, ranks, degrees, CPU seconds (least of five, the error estimate included). To n = 512 every slab of the grid counts; beyond, 24 slabs: both ends, those
-next to the middle where the kernel peaks, and others drawn at random.
+largest value, that value, ranks, degrees, CPU seconds (least of five, the error estimate included). To n = 512 every
+slab of the grid counts; beyond, 24 slabs: both ends, those next to the middle where the kernel peaks, and others drawn
+at random.
 """
 
 import sys

@@ -205,7 +205,7 @@ class _Run:
             error = self.largest(expansion, points, values)
             if error <= max(1.3 * plain, 0.6 * self.cross.target):
                 break
-            tolerance /= 4 if large else 8
+            tolerance /= 4 if large else 3
         return expansion, error
 
     def residual(self, expansion: Expansion, points: Array, values: Array) -> Array:

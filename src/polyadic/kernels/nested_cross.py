@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import nonuniform_series, permutation_symmetry, tucker_compression
+from polyadic.kernels import chebyshev, nonuniform_series, permutation_symmetry, tucker_compression
 from polyadic.kernels.counted_function import BudgetError, CountedFunction
 from polyadic.kernels.full_core import FullCore, FullForm
 from polyadic.kernels.mode_space import ModeSpace
@@ -35,7 +35,9 @@ CAREFUL = 1025
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
 _SLOPES, _LEAST_TAIL = 20.0, 1e-3  # what a tail may add to gradients, and the least share of the tolerance it is cut at
+_ROUNDING = 3e-16  # of the largest value: in smaller tails there is noise, whose slopes are large too
 _LAST = 4.0  # thresholds that the tail may take where no finer grid is affordable: tests will show whether it is enough
+_STEPS = 1.3  # least growth of a long grid
 _FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
 _PIVOT = 1e-12  # of the largest value: the least pivot of a train
@@ -319,7 +321,9 @@ class NestedCross:
         """Give a mode, and those that share its space, more coefficients."""
         space = self.spaces[mode]
         if size > space.size:
-            space.regrid(size)
+            if space.size > CAREFUL:  # each move transforms all fibres again
+                size = max(size, int(_STEPS * space.size))
+            space.regrid(space.basis.fast(size))
             for other in self._alike(mode):
                 self._at_points[other] = space.at(self.points[:, other])
             if self._reduced is not None:
@@ -347,15 +351,20 @@ class NestedCross:
         for space, v, s in zip(self.spaces, factors, singular, strict=True):
             weight = np.sqrt(np.square(v * s[: v.shape[1]]).sum(axis=1)) if v.shape[1] <= len(s) else np.abs(v).max(1)
             length = series_length(weight, tolerance).length
-            # The slope of a term of degree n is up to n^2 times its size: what is cut off must not show in gradients.
-            finer = tolerance * min(1.0, max(_SLOPES / length**2, _LEAST_TAIL))
+            finer = max(_finer(tolerance, length), _ROUNDING * self.function.largest)
             length = max(series_length(weight, finer).length, v.shape[1])
             if space.name == "fourier":
-                length = min(len(v), length + 1 - length % 2)
-            short.append(v[:length])
+                short.append(v[: min(len(v), length + 1 - length % 2)])
+            else:
+                short.append(chebyshev.shortened(v, max(2, length)) if length < len(v) else v)
         core, orthonormal = tucker_compression.compress(core, short, 0.0)
         domain = tuple((float(low), float(high)) for low, high in self.function.domain)
         return Expansion(core, tuple(orthonormal), domain, tuple(space.name for space in self.spaces))
+
+
+def _finer(tolerance: float, length: int) -> float:
+    """Return what a tail may take so that it does not show in gradients: its slope is up to n^2 times its size."""
+    return tolerance * min(1.0, max(_SLOPES / length**2, _LEAST_TAIL))
 
 
 def _hopeless(size: int, length: Length, previous: float, threshold: float) -> bool:
