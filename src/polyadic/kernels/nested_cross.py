@@ -24,6 +24,7 @@ from polyadic.kernels.train_core import TrainCore, TrainForm
 from polyadic.kernels.tucker_expansion import Expansion
 
 Array = NDArray[np.float64]
+Found = dict[int, tuple[PiecewiseFibre, float]]  # by mode: a fibre, and the largest residual on it
 
 FIRST_GRID = 17
 LARGEST = 2**17 + 1
@@ -38,6 +39,8 @@ _SLOPES, _LEAST_TAIL = 20.0, 1e-3  # what a tail may add to gradients, and the l
 _ROUNDING = 3e-16  # of the largest value: in smaller tails there is noise, whose slopes are large too
 _LAST = 4.0  # thresholds that the tail may take where no finer grid is affordable: tests will show whether it is enough
 _STEPS = 1.3  # least growth of a long grid
+_TELLING = 0.5  # of the largest residual: what one fibre brings where it is taken before others are sampled
+_ABOVE = 10.0  # targets: nearer to it, the best of all fibres is sought, for ill-chosen nodes carry rounding
 _FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
 _PIVOT = 1e-12  # of the largest value: the least pivot of a train
@@ -136,17 +139,26 @@ class NestedCross:
         the point. Returns whether any rank was raised.
         """
         start, x = x, x.copy()
-        found = []
+        found: Found = {}
         try:
             for mode in range(self.dimension):
                 fibre, rest = self._followed(x, mode, value)
-                found.append((fibre, float(np.abs(rest).max())))
+                found[mode] = fibre, float(np.abs(rest).max())
                 space = self.spaces[mode]
                 top = int(np.abs(rest).argmax())
                 x[mode], value = space.points[top], float(space.on_grid(fibre)[top])
+                if self._enough(found, mode):
+                    break
         finally:  # a spike is not forgotten where evaluations run out on its slope
             self.seen.append(x)
         return self._take(found, start) or self._take_at_nodes(start, found[0])
+
+    def _enough(self, found: Found, mode: int) -> bool:
+        """Return whether a fibre brings so much to a span shared by all modes that the others need not be sampled."""
+        if len(self._alike(mode)) < self.dimension:
+            return False
+        telling = max(_TELLING * max(rest for _, rest in found.values()), _ABOVE * self.target)
+        return self.spaces[mode].residual(found[mode][0]).peak >= telling
 
     def _followed(self, x: Array, mode: int, value: float) -> tuple[PiecewiseFibre, Array]:
         """Return the fibre through a point, and what the approximation leaves of it on the grid of its mode."""
@@ -159,11 +171,11 @@ class NestedCross:
         if self._reduced is None:
             return False
         near = [space.nodes[i] for space, i in zip(self.spaces, self._weightiest(x), strict=True)]
-        y, found = x.copy(), [first]
+        y, found = x.copy(), {0: first}
         for mode in range(1, self.dimension):
             y[:mode] = near[:mode]
             fibre, rest = self._followed(y, mode, float(self.function(y[None])[0]))
-            found.append((fibre, float(np.abs(rest).max())))
+            found[mode] = fibre, float(np.abs(rest).max())
         return self._take(found, y)
 
     def widths(self, points: Array) -> Array:
@@ -191,15 +203,15 @@ class NestedCross:
             return np.zeros(self.spaces[mode].rank)
         return self._reduced.along([space.at(x[k : k + 1]) for k, space in enumerate(self.spaces)], mode)
 
-    def _take(self, found: list[tuple[PiecewiseFibre, float]], x: Array) -> bool:
+    def _take(self, found: Found, x: Array) -> bool:
         before = self.core.shape
-        residuals = [s.residual(f) for s, (f, _) in zip(self.spaces, found, strict=True)]
-        needed = 0.1 * max(rest for _, rest in found)
-        strongest = max(r.peak for r in residuals)
+        residuals = {mode: self.spaces[mode].residual(fibre) for mode, (fibre, _) in found.items()}
+        needed = 0.1 * max(rest for _, rest in found.values())
+        strongest = max(r.peak for r in residuals.values())
         if strongest < _FITTING * needed and self._refine_core(x):
             return True
         noise = _FLOOR * self.function.largest
-        for mode in sorted(range(self.dimension), key=lambda k: -residuals[k].peak):
+        for mode in sorted(found, key=lambda k: -residuals[k].peak):
             space, fibre = self.spaces[mode], found[mode][0]
             shared = space.rank > before[mode]  # a fibre of an exchangeable mode was taken in
             residual = space.residual(fibre) if shared else residuals[mode]
@@ -376,7 +388,7 @@ def _hopeless(size: int, length: Length, previous: float, threshold: float) -> b
         return True
     if size < 1500 or length.order > 1.4 * previous + 0.2:
         return False
-    return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > LARGEST)
+    return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > 4 * LARGEST)
 
 
 def _graded(t: float) -> tuple[tuple[float, float, int], ...]:
