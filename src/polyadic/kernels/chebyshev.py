@@ -92,10 +92,13 @@ def shortened(coefficients: Array, n: int) -> Array:
     >>> shortened(np.array([1.0, 0.0, 0.0, 0.5]), 3)  # T_3 = T_1 at -1, 0 and 1
     array([1. , 0.5, 0. ])
     """
-    degree = np.arange(len(coefficients)) % (2 * (n - 1))
-    out = np.zeros((n, *np.shape(coefficients)[1:]))
-    np.add.at(out, np.minimum(degree, 2 * (n - 1) - degree), coefficients)
-    return out
+    period = 2 * (n - 1)
+    folded = np.zeros((period, *np.shape(coefficients)[1:]))
+    for start in range(0, len(coefficients), period):
+        part = coefficients[start : start + period]
+        folded[: len(part)] += part
+    folded[1 : n - 1] += folded[: n - 1 : -1]
+    return folded[:n]
 
 
 def functions(x: Array, n: int) -> Array:

@@ -323,10 +323,10 @@ class NestedCross:
                 self._give_up(where, mode, fibre)
             noisy = length.noisy and (fibre.noisy or len(fibre.pieces) == 1)
             if noisy or _hopeless(size, length, previous, self.threshold):
-                if noisy or 2 * size <= LARGEST or length.error > _LAST * self.threshold:
+                if noisy or size < LARGEST or length.error > _LAST * self.threshold:
                     self.unresolved.update(dict.fromkeys(self._alike(mode), length))
                 break
-            size, previous = space.basis.nested(size), length.order
+            size, previous = min(space.basis.nested(size), space.basis.fast(LARGEST)), length.order
         self._regrid(mode, size)
 
     def _regrid(self, mode: int, size: int) -> None:
@@ -384,7 +384,7 @@ def _hopeless(size: int, length: Length, previous: float, threshold: float) -> b
 
     The order of an algebraic decay stays when the grid doubles, that of a geometric one doubles.
     """
-    if 2 * size > LARGEST:
+    if size >= LARGEST:
         return True
     if size < 1500 or length.order > 1.4 * previous + 0.2:
         return False
