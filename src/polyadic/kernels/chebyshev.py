@@ -10,6 +10,8 @@ from scipy import fft
 
 Array = NDArray[np.float64]
 
+_SHORT = 1000
+
 
 def points(n: int) -> Array:
     r"""Return the ``n`` points :math:`-\cos(\pi j / (n - 1))`, ascending; one point is 0.
@@ -29,6 +31,17 @@ def points(n: int) -> Array:
 def nested(n: int) -> int:
     """Return the size of the next grid that holds all points of a grid of ``n >= 2``."""
     return 2 * n - 1
+
+
+def fast(n: int) -> int:
+    """Return ``n``, or where it is large the next size whose transforms have no large prime factor.
+
+    Examples
+    --------
+    >>> fast(84), fast(61_442)
+    (84, 62209)
+    """
+    return n if n < _SHORT else int(fft.next_fast_len(n - 1, real=True)) + 1
 
 
 def coefficients(values: Array) -> Array:
@@ -66,6 +79,26 @@ def values(coefficients: Array) -> Array:
     scaled[1:-1] /= 2
     out: Array = fft.dct(scaled, type=1, axis=0)[::-1]
     return out
+
+
+def shortened(coefficients: Array, n: int) -> Array:
+    r"""Return the ``n >= 2`` coefficients of the interpolant of a series at ``n`` `points`, along the first axis.
+
+    What is lost is a sum of :math:`c_j (T_j - T_{2N-j})`, ``N = n - 1``, which vanishes at the ends: its slope there is
+    :math:`4 N (j - N) |c_j|`, that of a series that is cut off :math:`j^2 |c_j|`.
+
+    Examples
+    --------
+    >>> shortened(np.array([1.0, 0.0, 0.0, 0.5]), 3)  # T_3 = T_1 at -1, 0 and 1
+    array([1. , 0.5, 0. ])
+    """
+    period = 2 * (n - 1)
+    folded = np.zeros((period, *np.shape(coefficients)[1:]))
+    for start in range(0, len(coefficients), period):
+        part = coefficients[start : start + period]
+        folded[: len(part)] += part
+    folded[1 : n - 1] += folded[: n - 1 : -1]
+    return folded[:n]
 
 
 def functions(x: Array, n: int) -> Array:

@@ -203,9 +203,10 @@ class _Run:
         for _ in range(8):
             expansion = self.cross.expansion(tolerance)
             error = self.largest(expansion, points, values)
-            if error <= max(1.3 * plain, 0.6 * self.cross.target):
+            accepted = max(1.3 * plain, 0.6 * self.cross.target)
+            if error <= accepted:
                 break
-            tolerance /= 4 if large else 8
+            tolerance /= 4 if large else max(3.0, error / accepted)  # norms of coefficients hide corners
         return expansion, error
 
     def residual(self, expansion: Expansion, points: Array, values: Array) -> Array:

@@ -56,7 +56,7 @@ class CountedFunction:
         BudgetError
             If the budget does not hold all of them.
         ValueError
-            If the function returns another shape, complex or non-finite values.
+            If the function raises, or returns another shape, complex or non-finite values.
         """
         if len(points) > self.left:
             raise BudgetError(f"{len(points)} points were asked for, {self.left} are left")
@@ -64,11 +64,20 @@ class CountedFunction:
         for start in range(0, len(points), _BATCH):
             part = slice(start, start + _BATCH)
             coordinates = [from_reference(points[part, k], interval) for k, interval in enumerate(self.domain)]
-            out[part] = self._checked(self.function(*coordinates), coordinates)
+            out[part] = self._checked(self._asked(coordinates), coordinates)
         self.count += len(points)
         if len(out):
             self.largest = max(self.largest, float(np.abs(out).max()))
         return out
+
+    def _asked(self, coordinates: list[Array]) -> Any:
+        try:
+            return self.function(*coordinates)
+        except Exception as error:
+            raise ValueError(
+                f"f must take {len(coordinates)} coordinate arrays, one a mode, but raised"
+                f" {type(error).__name__}: {error}; numpy.vectorize(f) makes a function of numbers take arrays"
+            ) from error
 
     def _checked(self, values: Any, coordinates: list[Array]) -> Array:
         found = np.asarray(values)

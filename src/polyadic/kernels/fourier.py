@@ -10,6 +10,8 @@ from scipy import fft
 
 Array = NDArray[np.float64]
 
+_SHORT = 1000
+
 
 def points(n: int) -> Array:
     """Return the ``n`` points ``-1 + 2 j / n``.
@@ -27,6 +29,17 @@ def points(n: int) -> Array:
 def nested(n: int) -> int:
     """Return the size of the next grid that holds all points of a grid of ``n``."""
     return 2 * n
+
+
+def fast(n: int) -> int:
+    """Return ``n``, or where it is large the next even size whose transforms have no large prime factor.
+
+    Examples
+    --------
+    >>> fast(84), fast(61_442)
+    (84, 62208)
+    """
+    return n if n < _SHORT else 2 * int(fft.next_fast_len((n + 1) // 2, real=True))
 
 
 def coefficients(values: Array) -> Array:

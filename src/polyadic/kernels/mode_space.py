@@ -11,6 +11,8 @@ from polyadic.kernels.univariate_bases import BASES
 
 Array = NDArray[np.float64]
 
+_LATEST = 6  # fibres whose values on a grid are kept: each is asked for several times
+
 
 class Residual(NamedTuple):
     """What interpolation in the present span leaves of a fibre: coefficients, largest value, and where that is."""
@@ -48,6 +50,9 @@ class ModeSpace:
         self.span: Array = np.empty((size, 0))
         self.nodes: list[float] = []
         self.matrix: Array = np.empty((0, 0))
+        long = size >= nonuniform_series.WORTHWHILE
+        self._held = nonuniform_series.LongSeries(self.name, size) if long else None
+        self._latest: list[tuple[PiecewiseFibre, int, Array]] = []
 
     @property
     def rank(self) -> int:
@@ -62,6 +67,8 @@ class ModeSpace:
 
     def at(self, t: Array, first: int = 0) -> Array:
         """Return the functions of the span at coordinates, ``(len(t), rank)``, from the ``first`` on."""
+        if self._held is not None:
+            return self._held.at(np.asarray(t, float), first)
         return nonuniform_series.evaluate(self.name, self.span[:, first:], np.asarray(t, float))
 
     def solve(self, right: Array) -> Array:
@@ -71,7 +78,12 @@ class ModeSpace:
     def on_grid(self, fibre: PiecewiseFibre, size: int | None = None) -> Array:
         """Return a fibre at the points of a grid of the mode: no new values are asked for."""
         n = size or self.size
-        return fibre.on_chebyshev_points(n) if self.name == "chebyshev" else fibre(self.basis.points(n))
+        for known, length, values in self._latest:
+            if known is fibre and length == n:
+                return values
+        values = fibre.on_chebyshev_points(n) if self.name == "chebyshev" else fibre(self.basis.points(n))
+        self._latest = [*self._latest[1 - _LATEST :], (fibre, n, values)]
+        return values
 
     def residual(self, fibre: PiecewiseFibre) -> Residual:
         """Return what interpolation at the nodes leaves of a fibre."""
@@ -91,6 +103,8 @@ class ModeSpace:
             column = column - self.span @ (self.span.T @ column)
             column = column / np.linalg.norm(column)
         self.span = np.column_stack([self.span, column])
+        if self._held is not None:
+            self._held.add(column)
         self.nodes.append(residual.node)
         self.fibres.append(fibre)
         self.layout = fibre.layout
@@ -99,6 +113,8 @@ class ModeSpace:
     def truncate(self, rank: int) -> None:
         """Forget the latest fibres."""
         self.span = self.span[:, :rank]
+        if self._held is not None:
+            self._held.truncate(rank)
         self.matrix = self.matrix[:rank, :rank]
         del self.nodes[rank:], self.fibres[rank:]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from polyadic.kernels import nonuniform_series, permutation_symmetry, tucker_compression
+from polyadic.kernels import chebyshev, nonuniform_series, permutation_symmetry, tucker_compression
 from polyadic.kernels.counted_function import BudgetError, CountedFunction
 from polyadic.kernels.full_core import FullCore, FullForm
 from polyadic.kernels.mode_space import ModeSpace
@@ -24,6 +24,7 @@ from polyadic.kernels.train_core import TrainCore, TrainForm
 from polyadic.kernels.tucker_expansion import Expansion
 
 Array = NDArray[np.float64]
+Found = dict[int, tuple[PiecewiseFibre, float]]  # by mode: a fibre, and the largest residual on it
 
 FIRST_GRID = 17
 LARGEST = 2**17 + 1
@@ -35,7 +36,11 @@ CAREFUL = 1025
 _FLOOR = 4e-15  # of the largest value: below it, values of f are rounding
 _SHARE = 0.1  # of the tolerance: what the tail of a series may take
 _SLOPES, _LEAST_TAIL = 20.0, 1e-3  # what a tail may add to gradients, and the least share of the tolerance it is cut at
+_ROUNDING = 3e-16  # of the largest value: in smaller tails there is noise, whose slopes are large too
 _LAST = 4.0  # thresholds that the tail may take where no finer grid is affordable: tests will show whether it is enough
+_STEPS = 1.3  # least growth of a long grid
+_TELLING = 0.5  # of the largest residual: what one fibre brings where it is taken before others are sampled
+_ABOVE = 10.0  # targets: nearer to it, the best of all fibres is sought, for ill-chosen nodes carry rounding
 _FITTING = 0.5  # of what a fibre has to bring: below it the spans are good enough, and the core is suspected
 _CORE = 0.05  # of the target: the error that an entry of the core may have
 _PIVOT = 1e-12  # of the largest value: the least pivot of a train
@@ -134,17 +139,26 @@ class NestedCross:
         the point. Returns whether any rank was raised.
         """
         start, x = x, x.copy()
-        found = []
+        found: Found = {}
         try:
             for mode in range(self.dimension):
                 fibre, rest = self._followed(x, mode, value)
-                found.append((fibre, float(np.abs(rest).max())))
+                found[mode] = fibre, float(np.abs(rest).max())
                 space = self.spaces[mode]
                 top = int(np.abs(rest).argmax())
                 x[mode], value = space.points[top], float(space.on_grid(fibre)[top])
+                if self._enough(found, mode):
+                    break
         finally:  # a spike is not forgotten where evaluations run out on its slope
             self.seen.append(x)
         return self._take(found, start) or self._take_at_nodes(start, found[0])
+
+    def _enough(self, found: Found, mode: int) -> bool:
+        """Return whether a fibre brings so much to a span shared by all modes that the others need not be sampled."""
+        if len(self._alike(mode)) < self.dimension:
+            return False
+        telling = max(_TELLING * max(rest for _, rest in found.values()), _ABOVE * self.target)
+        return self.spaces[mode].residual(found[mode][0]).peak >= telling
 
     def _followed(self, x: Array, mode: int, value: float) -> tuple[PiecewiseFibre, Array]:
         """Return the fibre through a point, and what the approximation leaves of it on the grid of its mode."""
@@ -157,11 +171,11 @@ class NestedCross:
         if self._reduced is None:
             return False
         near = [space.nodes[i] for space, i in zip(self.spaces, self._weightiest(x), strict=True)]
-        y, found = x.copy(), [first]
+        y, found = x.copy(), {0: first}
         for mode in range(1, self.dimension):
             y[:mode] = near[:mode]
             fibre, rest = self._followed(y, mode, float(self.function(y[None])[0]))
-            found.append((fibre, float(np.abs(rest).max())))
+            found[mode] = fibre, float(np.abs(rest).max())
         return self._take(found, y)
 
     def widths(self, points: Array) -> Array:
@@ -189,15 +203,15 @@ class NestedCross:
             return np.zeros(self.spaces[mode].rank)
         return self._reduced.along([space.at(x[k : k + 1]) for k, space in enumerate(self.spaces)], mode)
 
-    def _take(self, found: list[tuple[PiecewiseFibre, float]], x: Array) -> bool:
+    def _take(self, found: Found, x: Array) -> bool:
         before = self.core.shape
-        residuals = [s.residual(f) for s, (f, _) in zip(self.spaces, found, strict=True)]
-        needed = 0.1 * max(rest for _, rest in found)
-        strongest = max(r.peak for r in residuals)
+        residuals = {mode: self.spaces[mode].residual(fibre) for mode, (fibre, _) in found.items()}
+        needed = 0.1 * max(rest for _, rest in found.values())
+        strongest = max(r.peak for r in residuals.values())
         if strongest < _FITTING * needed and self._refine_core(x):
             return True
         noise = _FLOOR * self.function.largest
-        for mode in sorted(range(self.dimension), key=lambda k: -residuals[k].peak):
+        for mode in sorted(found, key=lambda k: -residuals[k].peak):
             space, fibre = self.spaces[mode], found[mode][0]
             shared = space.rank > before[mode]  # a fibre of an exchangeable mode was taken in
             residual = space.residual(fibre) if shared else residuals[mode]
@@ -309,17 +323,19 @@ class NestedCross:
                 self._give_up(where, mode, fibre)
             noisy = length.noisy and (fibre.noisy or len(fibre.pieces) == 1)
             if noisy or _hopeless(size, length, previous, self.threshold):
-                if noisy or 2 * size <= LARGEST or length.error > _LAST * self.threshold:
+                if noisy or size < LARGEST or length.error > _LAST * self.threshold:
                     self.unresolved.update(dict.fromkeys(self._alike(mode), length))
                 break
-            size, previous = space.basis.nested(size), length.order
+            size, previous = min(space.basis.nested(size), space.basis.fast(LARGEST)), length.order
         self._regrid(mode, size)
 
     def _regrid(self, mode: int, size: int) -> None:
         """Give a mode, and those that share its space, more coefficients."""
         space = self.spaces[mode]
         if size > space.size:
-            space.regrid(size)
+            if space.size > CAREFUL:  # each move transforms all fibres again
+                size = max(size, int(_STEPS * space.size))
+            space.regrid(space.basis.fast(size))
             for other in self._alike(mode):
                 self._at_points[other] = space.at(self.points[:, other])
             if self._reduced is not None:
@@ -347,15 +363,20 @@ class NestedCross:
         for space, v, s in zip(self.spaces, factors, singular, strict=True):
             weight = np.sqrt(np.square(v * s[: v.shape[1]]).sum(axis=1)) if v.shape[1] <= len(s) else np.abs(v).max(1)
             length = series_length(weight, tolerance).length
-            # The slope of a term of degree n is up to n^2 times its size: what is cut off must not show in gradients.
-            finer = tolerance * min(1.0, max(_SLOPES / length**2, _LEAST_TAIL))
+            finer = max(_finer(tolerance, length), _ROUNDING * self.function.largest)
             length = max(series_length(weight, finer).length, v.shape[1])
             if space.name == "fourier":
-                length = min(len(v), length + 1 - length % 2)
-            short.append(v[:length])
+                short.append(v[: min(len(v), length + 1 - length % 2)])
+            else:
+                short.append(chebyshev.shortened(v, max(2, length)) if length < len(v) else v)
         core, orthonormal = tucker_compression.compress(core, short, 0.0)
         domain = tuple((float(low), float(high)) for low, high in self.function.domain)
         return Expansion(core, tuple(orthonormal), domain, tuple(space.name for space in self.spaces))
+
+
+def _finer(tolerance: float, length: int) -> float:
+    """Return what a tail may take so that it does not show in gradients: its slope is up to n^2 times its size."""
+    return tolerance * min(1.0, max(_SLOPES / length**2, _LEAST_TAIL))
 
 
 def _hopeless(size: int, length: Length, previous: float, threshold: float) -> bool:
@@ -363,11 +384,11 @@ def _hopeless(size: int, length: Length, previous: float, threshold: float) -> b
 
     The order of an algebraic decay stays when the grid doubles, that of a geometric one doubles.
     """
-    if 2 * size > LARGEST:
+    if size >= LARGEST:
         return True
     if size < 1500 or length.order > 1.4 * previous + 0.2:
         return False
-    return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > LARGEST)
+    return bool(size * (length.error / threshold) ** (1 / max(length.order - 1, 0.3)) > 4 * LARGEST)
 
 
 def _graded(t: float) -> tuple[tuple[float, float, int], ...]:

@@ -20,6 +20,7 @@ WORTHWHILE = 400
 
 _WIDTH = 15
 _DENSE = 4096  # points of a dense product: its basis functions stay in cache
+_GATHERED = 1024  # points gathered at once
 _BETA = 2.3 * _WIDTH
 
 
@@ -40,18 +41,79 @@ def evaluate(basis: str, coefficients: Array, t: Array) -> Array:
             part = slice(start, start + _DENSE)
             out[part] = BASES[basis].functions(t[part], n).T @ coefficients
         return out
-    angle = np.arccos(np.clip(t, -1, 1)) if basis == "chebyshev" else np.pi * (t + 1)
-    harmonics = n if basis == "chebyshev" else n // 2 + 1
-    size = fft.next_fast_len(2 * harmonics + 2 * _WIDTH, real=True) * 2
+    size = _fine(basis, n)
     grid = (_cosine_grid if basis == "chebyshev" else _fourier_grid)(coefficients, size)
-    return np.asarray(_gather(angle, size) @ grid)
+    return np.asarray(_gather(_angle(basis, t), size) @ grid)
 
 
-def _cosine_grid(c: Array, size: int) -> Array:
+class LongSeries:
+    """Series of one length to which more are added, their fine grids kept: evaluation then only gathers.
+
+    Parameters
+    ----------
+    basis
+        ``"chebyshev"`` or ``"fourier"``.
+    n
+        Coefficients of every series.
+
+    Examples
+    --------
+    >>> held = LongSeries("chebyshev", 500)
+    >>> held.add(np.eye(500)[2])
+    >>> held.at(np.array([0.5, 1.0])).round(12).ravel()
+    array([-0.5,  1. ])
+    """
+
+    def __init__(self, basis: str, n: int) -> None:
+        self.basis = basis
+        self.size = _fine(basis, n)
+        self.count = 0
+        self._table: Array = np.empty((self.size // 2 + 1 if basis == "chebyshev" else self.size, 8))
+
+    def add(self, coefficients: Array) -> None:
+        """Take in one series: one FFT."""
+        if self.count == self._table.shape[1]:
+            self._table = np.hstack([self._table, np.empty_like(self._table)])
+        make = _cosine_half if self.basis == "chebyshev" else _fourier_grid
+        self._table[:, self.count] = make(coefficients[:, None], self.size)[:, 0]
+        self.count += 1
+
+    def truncate(self, count: int) -> None:
+        """Forget the latest series."""
+        self.count = count
+
+    def at(self, t: Array, first: int = 0) -> Array:
+        """Return the series from the ``first`` on at coordinates: ``(len(t), count - first)``, 30 flops each."""
+        out = np.empty((len(t), self.count - first))
+        for start in range(0, len(t), _GATHERED):
+            part = slice(start, start + _GATHERED)
+            weights, columns = _weights(_angle(self.basis, t[part]), self.size)
+            columns = columns % self.size
+            if self.basis == "chebyshev":
+                columns = np.minimum(columns, self.size - columns)
+            rows = self._table[columns, first : self.count]
+            out[part] = np.matmul(weights[:, None, :], rows)[:, 0]
+        return out
+
+
+def _fine(basis: str, n: int) -> int:
+    harmonics = n if basis == "chebyshev" else n // 2 + 1
+    return int(fft.next_fast_len(2 * harmonics + 2 * _WIDTH, real=True) * 2)
+
+
+def _angle(basis: str, t: Array) -> Array:
+    return np.asarray(np.arccos(np.clip(t, -1, 1)) if basis == "chebyshev" else np.pi * (t + 1))
+
+
+def _cosine_half(c: Array, size: int) -> Array:
     spectrum = np.zeros((size // 2 + 1, c.shape[1]))
     spectrum[: len(c)] = c / (2 * _transform(len(c), size)[:, None])
     spectrum[0] *= 2
-    half = fft.dct(spectrum, type=1, axis=0)
+    return np.asarray(fft.dct(spectrum, type=1, axis=0))
+
+
+def _cosine_grid(c: Array, size: int) -> Array:
+    half = _cosine_half(c, size)
     return np.vstack([half, half[-2:0:-1]])
 
 
@@ -76,10 +138,15 @@ def _transform(n: int, size: int) -> Array:
     return np.asarray(np.cos(np.outer(np.arange(n), reach * z)) @ (w * _bell(z))) * _WIDTH / 2
 
 
-def _gather(angle: Array, size: int) -> scipy.sparse.csr_array:
+def _weights(angle: Array, size: int) -> tuple[Array, NDArray[np.int64]]:
+    """Return the weights of the fine points round every angle, and their numbers, not yet wrapped."""
     position = angle * (size / (2 * np.pi))
     first = np.ceil(position - _WIDTH / 2).astype(np.int64)
     columns = first[:, None] + np.arange(_WIDTH)
-    weights = _bell((position[:, None] - columns) * (2 / _WIDTH))
+    return _bell((position[:, None] - columns) * (2 / _WIDTH)), columns
+
+
+def _gather(angle: Array, size: int) -> scipy.sparse.csr_array:
+    weights, columns = _weights(angle, size)
     rows = np.arange(0, _WIDTH * len(angle) + 1, _WIDTH)
     return scipy.sparse.csr_array((weights.ravel(), (columns % size).ravel(), rows), shape=(len(angle), size))

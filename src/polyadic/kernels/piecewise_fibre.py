@@ -17,6 +17,7 @@ _TINY = 4  # coefficients that nine points show to suffice
 _JOINED, _JOIN = 0.85, 11  # share of the coefficients of two pieces that one needs, and the most that 17 points resolve
 _NARROWEST = 1e-10
 _SEAM, _FINE_SEAM = 0.05, 0.002  # of the threshold inside of pieces: steps at seams make long flat tails of the series
+_AT_ONCE = 8192  # points whose basis functions stay in cache
 _ROUNDING = 1e-15  # of the values of a piece: what the finer one of both shares must not go below
 
 
@@ -61,11 +62,18 @@ class PiecewiseFibre:
         which = np.clip(np.searchsorted(lows, t, side="right") - 1, 0, len(lows) - 1)
         width = np.array([piece.high - piece.low for piece in self.pieces])
         local = np.clip(2 * (t - lows[which]) / width[which] - 1, -1, 1)
-        size = max(len(piece.coefficients) for piece in self.pieces)
-        table = np.zeros((size, len(lows)))
-        for k, piece in enumerate(self.pieces):
-            table[: len(piece.coefficients), k] = piece.coefficients
-        return np.asarray((chebyshev.functions(local, size) * table[:, which]).sum(axis=0))
+        sizes = np.array([len(piece.coefficients) for piece in self.pieces])
+        out = np.empty(len(t))
+        for size in np.unique(sizes):  # the longest piece does not set the price of all
+            alike = np.flatnonzero(sizes == size)
+            place = np.full(len(sizes), -1)
+            place[alike] = np.arange(len(alike))
+            at = np.flatnonzero(sizes[which] == size)
+            table = np.column_stack([self.pieces[k].coefficients for k in alike])
+            for part in np.array_split(at, len(at) // _AT_ONCE + 1):
+                terms = table[:, place[which[part]]] * chebyshev.functions(local[part], size)
+                out[part] = terms.sum(axis=0)
+        return out
 
     def on_chebyshev_points(self, n: int) -> Array:
         """Return the values at ``n`` Chebyshev points, by a fast transform where there is one piece."""

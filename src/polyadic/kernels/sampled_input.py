@@ -34,7 +34,7 @@ def canonical(
         most = max(tolerance, canonical_error.of_columns(a, x, order) / 10)
         series.append(grid_interpolation.to_coefficients(a, x, interval, most, degree, order))
     expansion = _joined(weights, series, ends, tolerance)
-    return expansion, canonical_error.on_grid(expansion.at, weights, factors, grid, ends, order)
+    return expansion, canonical_error.on_grid(expansion.on_grid, weights, factors, grid, ends, order)
 
 
 def gaussians(

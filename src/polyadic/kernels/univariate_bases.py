@@ -20,6 +20,9 @@ class Basis(Protocol):
     def nested(self, n: int) -> int:
         """Return the size of the next grid that holds this one."""
 
+    def fast(self, n: int) -> int:
+        """Return the next size whose transforms are fast."""
+
     def coefficients(self, values: Array) -> Array:
         """Return the coefficients of the interpolant."""
 

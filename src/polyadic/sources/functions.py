@@ -34,8 +34,8 @@ def functions(cfg: FunctionsConfig, files: Sequence[Path]) -> xr.Dataset:
     found = _read(files)
     where = files[0].name
     domain = found.get("domain")
-    if not isinstance(domain, list) or not all(isinstance(p, list) and len(p) == 2 and p[0] < p[1] for p in domain):
-        raise InputError(f"{where}: domain must be a list of [low, high] with low < high, found {domain!r}")
+    if not isinstance(domain, list) or not domain or not all(_interval(part) for part in domain):
+        raise InputError(f"{where}: domain must be a list of finite [low, high] with low < high, found {domain!r}")
     names = found.get("modes") or (["x", "y", "z"] if len(domain) <= 3 else [f"x{k + 1}" for k in range(len(domain))])
     periodic = found.get("periodic") or []
     if not all(isinstance(k, int) and 0 <= k < len(domain) for k in periodic):
@@ -48,6 +48,12 @@ def functions(cfg: FunctionsConfig, files: Sequence[Path]) -> xr.Dataset:
     return kind.dataset(
         str(found["function"]), parameters, domain, periodic=periodic, names=[str(n) for n in names[: len(domain)]]
     )
+
+
+def _interval(part: Any) -> bool:
+    if not isinstance(part, list) or len(part) != 2 or not all(isinstance(end, (int, float)) for end in part):
+        return False
+    return float("-inf") < part[0] < part[1] < float("inf")
 
 
 def _read(files: Sequence[Path]) -> dict[str, Any]:

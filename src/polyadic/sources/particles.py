@@ -147,6 +147,14 @@ def suggest(files: Sequence[Path]) -> dict[str, Any]:
     """Return the settings with which files can be read, or raise `InputError` for files of another kind."""
     if len(files) == 1 and files[0].suffix.casefold() in _FORMATS:
         return {}
+    if len(files) == 1 and files[0].suffix.casefold() == ".csv":
+        with files[0].open(newline="", errors="replace") as file:
+            names = [str(n).strip().casefold() for n in next(csv.reader(file), [])]
+        if {"x", "y", "z"} <= set(names) and {"charge", "q"} & set(names):
+            return {}
+        if {"x", "y", "z"} <= set(names):
+            found = ", ".join(names)
+            raise InputError(f"{files[0]}: of particles the column charge (or q) is missing, found {found}; rename one")
     raise OtherFormError(f"{', '.join(map(str, files))}: no file of particles; accepted are {_ACCEPTED}")
 
 

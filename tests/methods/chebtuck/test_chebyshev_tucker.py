@@ -1,6 +1,7 @@
 """The facade: accuracy within the tolerance, few evaluations, honest estimates, clear refusals."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -246,6 +247,9 @@ def test_full_grid_of_values_becomes_a_function():
         ({"f": lambda x, y: np.log(x - 2 + 0 * y)}, "finite on the whole domain"),
         ({"f": lambda x, y: x[:1] * y[:1]}, "must be vectorised"),
         ({"f": lambda x, y: x + 1j * y}, "real numbers"),
+        ({"f": lambda x, y: math.exp(x)}, "must take 2 coordinate arrays, one a mode, but raised TypeError"),
+        ({"f": lambda x, y, z: x + y + z}, "must take 2 coordinate arrays, one a mode, but raised TypeError"),
+        ({"domain": []}, "2 to 8 modes"),
         ({"max_evaluations": 100}, "too small to begin with"),
     ],
 )
