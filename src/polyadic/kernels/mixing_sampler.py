@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from .mixing_counts import group, partition, shares
 from .weighted_graph import Graph
 
+Marked = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
+
 
 @njit(cache=True)
 def _gather(graph, values, label, effect, cells, node, sums):  # type: ignore[no-untyped-def]
@@ -27,7 +29,7 @@ def _gather(graph, values, label, effect, cells, node, sums):  # type: ignore[no
     Links; then precision, weighted residual and square (with the logarithm of the variance), inside and outside.
     """
     starts, ends, edge = graph
-    y, cell = values
+    y, cell, _ = values
     mean, precisions, logs = cells
     sums[:] = 0.0
     for p in range(starts[node], starts[node + 1]):
@@ -98,9 +100,9 @@ def _own_effect(precision, total, spread, heat):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _set_cells(graph, values, label, effect, cells, spread, scale):  # type: ignore[no-untyped-def]
-    """Set the mean and variance of every cell, and the spread of the effects, of both sides."""
+    """Set the mean and variance of every cell, and the spread of the effects by class, of both sides."""
     starts, ends, edge = graph
-    y, cell = values
+    y, cell, classes = values
     mean, precisions, logs = cells
     count, total, square = np.zeros(mean.shape), np.zeros(mean.shape), np.zeros(mean.shape)
     for i in range(label.size):
@@ -119,14 +121,19 @@ def _set_cells(graph, values, label, effect, cells, spread, scale):  # type: ign
             mean[side, c] = m
             noise = max((max(left, 0.0) + 2.0 * pooled) / (count[side, c] + 2.0), 1e-8 * scale)
             precisions[side, c], logs[side, c] = 1.0 / noise, -math.log(noise)
-        spread[side] = ((effect[:, side] ** 2).sum() + 0.25 * scale) / (label.size + 1.0)
+        together = ((effect[:, side] ** 2).sum() + 0.25 * scale) / (label.size + 1.0)
+        nodes, own = np.ones(spread.shape[1]), np.full(spread.shape[1], together)
+        for i in range(label.size):
+            nodes[classes[i]] += 1.0
+            own[classes[i]] += effect[i, side] ** 2
+        spread[side] = own / nodes
 
 
 @njit(cache=True)
 def _length(graph, values, label, effect, cells, spread, plain):  # type: ignore[no-untyped-def]
     """Return the cost of labels at these effects and cells in nats, quickly: determinants node by node."""
     starts, ends, edge = graph
-    y, cell = values
+    y, cell, classes = values
     mean, precisions, logs = cells
     groups = int(label.max()) + 1
     size, mass, inner = np.zeros(groups), np.zeros(groups), np.zeros(groups)
@@ -143,7 +150,8 @@ def _length(graph, values, label, effect, cells, spread, plain):  # type: ignore
             links[side, c] += 0.5
             inner[label[i]] += 0.5 * (side == 0)
         for side in range(2):
-            cost += 0.5 * (effect[i, side] ** 2 / spread[side] + math.log(1.0 + precision[side] * spread[side]))
+            wide = spread[side, classes[i]]
+            cost += 0.5 * (effect[i, side] ** 2 / wide + math.log(1.0 + precision[side] * wide))
     for g in range(groups):
         cost += group(plain, mass[g], inner[g]) - math.lgamma(size[g] + 1.0)
     cost += shares(plain, inner.sum(), float(y.size), (mass * mass).sum(), label.size)
@@ -182,14 +190,14 @@ def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: i
     """
     np.random.seed(seed)
     starts, _, _ = graph
-    y, cell = values
+    y, cell, classes = values
     n, edges, kinds = label.size, float(y.size), int(cell.max()) + 1
     mass = np.ones(n) if plain else (starts[1:] - starts[:-1]).astype(np.float64)
     count, total, inner = _groups(graph, label, mass, groups)
     second = np.zeros((n, 2))
     scale = y.var() + 1e-300
     cells = (np.zeros((2, kinds)), np.full((2, kinds), 2.0 / scale), np.full((2, kinds), -math.log(0.5 * scale)))
-    spread, effect = np.full(2, 0.25 * scale), np.zeros((n, 2))
+    spread, effect = np.full((2, int(classes.max()) + 1), 0.25 * scale), np.zeros((n, 2))
     sums, costs = np.zeros((groups, 7)), np.zeros(groups)
     for temperature in temperatures:
         heat = min(temperature, 1.0)
@@ -201,7 +209,7 @@ def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: i
             inner[old] -= sums[old, 0]
             new = old
             if temperature > 0.0:
-                _costs(plain, (count, total, inner), mass[node], edges, n, sums, spread, costs)
+                _costs(plain, (count, total, inner), mass[node], edges, n, sums, spread[:, classes[node]], costs)
                 new = _draw(costs, temperature)
                 second[node, 0], second[node, 1] = _next(costs, new)
             label[node] = new
@@ -209,16 +217,17 @@ def _anneal(graph, values, label, temperatures, groups, plain, seed):  # type: i
             total[new] += mass[node]
             inner[new] += sums[new, 0]
             row = sums[new]
-            effect[node, 0] = _own_effect(row[1], row[2], spread[0], heat)
+            effect[node, 0] = _own_effect(row[1], row[2], spread[0, classes[node]], heat)
             rest = sums[:, 5].sum() - row[5]
-            effect[node, 1] = _own_effect(max(sums[:, 4].sum() - row[4], 0.0), rest, spread[1], heat)
+            left = max(sums[:, 4].sum() - row[4], 0.0)
+            effect[node, 1] = _own_effect(left, rest, spread[1, classes[node]], heat)
         _set_cells(graph, values, label, effect, cells, spread, scale)
     return effect, cells, spread, second
 
 
 def anneal(
     graph: Graph,
-    values: tuple[NDArray[np.float64], NDArray[np.int64]],
+    values: Marked,
     start: NDArray[np.int64],
     temperatures: NDArray[np.float64],
     seed: int,
@@ -229,7 +238,7 @@ def anneal(
     The cost is that of the effects at hand, for ranking labels on one scale; `mixing_blocks.cost` is the length. Equal
     seed, equal labels.
 
-    ``values`` are the weights (E,) on their scale and the cell (E,) of every edge.
+    ``values`` are the weights (E,) on their scale, the cell (E,) of every edge, and the class (n,) of every node.
 
     Notes
     -----
@@ -244,9 +253,7 @@ def anneal(
     return float(_length(rows, values, label, effect, cells, spread, plain)), label
 
 
-def doubtful(
-    graph: Graph, values: tuple[NDArray[np.float64], NDArray[np.int64]], label: NDArray[np.int64], count: int
-) -> list[tuple[int, int]]:
+def doubtful(graph: Graph, values: Marked, label: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
     """Return the nodes whose group is least certain, the least first, each with its next best group (of ``label``).
 
     Notes

@@ -157,18 +157,14 @@ def by_size(label: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _modularity(graph: Any, model: str, seed: int) -> Communities:
     """Return the communities of scikit-network's Louvain or Leiden, with their length under a block model."""
-    from scipy.sparse import csr_matrix
-    from sknetwork.clustering import Leiden, Louvain
-
     from polyadic.kernels.block_model import BlockModel
     from polyadic.kernels.community_search import degree_cost, simple_correction
+    from polyadic.kernels.modularity import of_graph
 
     n = graph.size
     if graph.weight.size == 0:
         return _result(np.zeros(n, np.int64), [], 0.0, model, 0.0)
-    matrix = csr_matrix((graph.weight[graph.edge], graph.ends, graph.starts), shape=(n, n))
-    algorithm = Louvain(random_state=seed) if model == "louvain" else Leiden(random_state=seed)
-    label = np.unique(algorithm.fit_predict(matrix), return_inverse=True)[1].astype(np.int64)
+    label = of_graph(graph, model, True, seed)
     blocks = BlockModel(graph, graph.weight, True, 1)
     extra = degree_cost(graph) + simple_correction(graph)
     one = blocks.cost(np.zeros(n, np.int64)) + extra
