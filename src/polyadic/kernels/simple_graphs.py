@@ -29,8 +29,8 @@ def log_count(degree: NDArray[np.int64], allowed: NDArray[np.bool_] | None = Non
 
     Notes
     -----
-    :math:`\ln x` minimises a convex function, whose least value is the entropy: damped Newton steps, ``O(n ** 3)`` each,
-    some five to ten.
+    :math:`\ln x` minimises a convex function, whose least value is the entropy: some five to ten damped Newton steps of
+    ``O(n ** 3)``.
 
     Examples
     --------
