@@ -30,20 +30,25 @@ def graph_of_classes(n):
     w = np.triu(rng.lognormal(size=(n, n)) * (rng.random((n, n)) < 0.4), 1)
     graph = weighted_graph.from_matrix(w + w.T)
     y = np.log(graph.weight) - np.log(graph.weight).mean()
-    cell = degree_classes.cells(degree_classes.by_stubs(graph.degree, 2), graph.pairs)
-    return graph, weight_scales.Scaled(y, y, 0.0, 0.0, cell)
+    classes = degree_classes.by_stubs(graph.degree, 2)
+    cell = degree_classes.cells(classes, graph.pairs)
+    return graph, weight_scales.Scaled(y, y, 0.0, 0.0, cell, classes)
 
 
-def dense_cost(pairs, y, n, cell, scale):
+def dense_cost(pairs, y, classes, cell, scale):
     """The two-part code with the dense covariance, at the variances that the fit names."""
-    cells, code = np.unique(cell, return_inverse=True)
-    fit = class_effects.fit(pairs, y, n, code, scale)
+    n, (cells, code) = classes.size, np.unique(cell, return_inverse=True)
+    fit = class_effects.fit(pairs, y, classes, code, scale)
     effects = np.zeros((y.size, n))
     effects[np.arange(y.size), pairs[0]] = effects[np.arange(y.size), pairs[1]] = 1
     means = code[:, None] == np.arange(cells.size)
-    cov = fit.spread * effects @ effects.T + scale * means @ means.T.astype(float) + np.diag(fit.variance[code])
+    cov = (
+        (fit.spread[classes] * effects) @ effects.T
+        + scale * means @ means.T.astype(float)
+        + np.diag(fit.variance[code])
+    )
     density = 0.5 * (y.size * np.log(2 * np.pi) + np.linalg.slogdet(cov)[1] + y @ np.linalg.solve(cov, y))
-    return density + 0.5 * (np.log(np.bincount(code)).sum() + np.log(n))
+    return density + 0.5 * (np.log(np.bincount(code)).sum() + np.log(np.bincount(classes)).sum())
 
 
 def brute_force(graph, scale, label):
@@ -63,7 +68,7 @@ def brute_force(graph, scale, label):
     variance = scale.values.var()
     for side in (same, ~same):
         if side.any():
-            cost += dense_cost(graph.pairs[:, side], scale.values[side], n, scale.cell[side], variance)
+            cost += dense_cost(graph.pairs[:, side], scale.values[side], scale.classes, scale.cell[side], variance)
     return cost
 
 
@@ -84,7 +89,7 @@ def test_length_is_that_of_the_formulas_on_every_partition():
 def test_search_finds_the_shortest_of_all_partitions():
     graph, scale = graph_of_classes(6)
     shortest = min(mixing_blocks.cost(graph, scale, label) for label in partitions(6))
-    assert search_mixing(graph, {"log-normal": scale}, [], 0)[0] == pytest.approx(shortest, rel=1e-12)
+    assert search_mixing(graph, {"log-normal": scale}, [], [], 0)[0] == pytest.approx(shortest, rel=1e-12)
 
 
 def test_expectation_maximisation_names_variances_that_shorten_the_code():
@@ -93,9 +98,23 @@ def test_expectation_maximisation_names_variances_that_shorten_the_code():
     pairs = np.stack(np.triu_indices(30, 1))
     cell = (pairs[0] >= 15).astype(int)
     y = rng.normal(size=pairs.shape[1]) * np.where(cell, 10.0, 1.0)
-    both = class_effects.fit(pairs, y, 30, cell, y.var())
-    assert both.cost < class_effects.fit(pairs, y, 30, 0 * cell, y.var()).cost - 100
+    one = np.zeros(30, int)
+    both = class_effects.fit(pairs, y, one, cell, y.var())
+    assert both.cost < class_effects.fit(pairs, y, one, 0 * cell, y.var()).cost - 100
     np.testing.assert_allclose(both.variance, [1.0, 100.0], rtol=0.25)
+
+
+def test_classes_of_wide_and_narrow_effects_shorten_the_code():
+    """Effects of half the nodes are ten times as wide: two named spreads pay, and are found."""
+    rng = np.random.default_rng(3)
+    pairs, classes = np.stack(np.triu_indices(60, 1)), np.repeat([0, 1], 30)
+    effects = rng.normal(size=60) * np.where(classes, 10.0, 1.0)
+    y, cell = effects[pairs].sum(axis=0) + 0.1 * rng.normal(size=pairs.shape[1]), np.zeros(pairs.shape[1], int)
+    apart = class_effects.fit(pairs, y, classes, cell, y.var())
+    assert apart.cost < class_effects.fit(pairs, y, 0 * classes, cell, y.var()).cost - 20
+    squares = effects**2
+    lent = (squares.reshape(2, 30).sum(axis=1) + squares.mean()) / 31  # one effect of all is lent to each class
+    np.testing.assert_allclose(apart.spread, lent, rtol=0.1)
 
 
 def test_degree_classes_follow_the_nodes_and_hold_equal_shares_of_the_stubs():
@@ -108,7 +127,7 @@ def test_degree_classes_follow_the_nodes_and_hold_equal_shares_of_the_stubs():
 
 def test_sweeps_of_temperature_zero_hold_the_labels_and_equal_seeds_give_equal_labels():
     graph, scale = graph_of_classes(7)
-    values, start = (scale.values, scale.cell), np.array([0, 1, 0, 1, 2, 2, 2])
+    values, start = scale.marked, np.array([0, 1, 0, 1, 2, 2, 2])
     np.testing.assert_array_equal(anneal(graph, values, start, np.zeros(5), 0)[1], start)
     one, two = (anneal(graph, values, start, np.geomspace(2, 0.1, 30), 5) for _ in range(2))
     assert one[0] == two[0]

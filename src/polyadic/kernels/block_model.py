@@ -66,7 +66,9 @@ def _row(model, stats, sizes, r, skip):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _links(graph, y, label, node, links):  # type: ignore[no-untyped-def]
     starts, ends, edge = graph
-    links[:] = 0.0
+    for c in range(3):
+        for g in range(links.shape[1]):
+            links[c, g] = 0.0
     for p in range(starts[node], starts[node + 1]):
         value, g = y[edge[p]], label[ends[p]]
         links[0, g] += 1.0
@@ -148,20 +150,23 @@ def _merge_change(model, state, r, s):  # type: ignore[no-untyped-def]
     joined = sizes[r] + sizes[s]
     cost = _block(model, joined, mass[r] + mass[s]) - _local(model, state, r, s)
     for t in range(sizes.size):
-        if t in (r, s):
+        if t == r or t == s:  # noqa: SIM109  (a tuple of both is compiled far longer)
             continue
         a, b, c = stats[0, r, t] + stats[0, s, t], stats[1, r, t] + stats[1, s, t], stats[2, r, t] + stats[2, s, t]
         cost += _pair(model, a, b, c, joined * sizes[t], False)
-    inner = stats[:, r, r] + stats[:, s, s] + stats[:, r, s]
-    return cost + _pair(model, inner[0], inner[1], inner[2], 0.5 * joined * (joined - 1.0), True)
+    a = stats[0, r, r] + stats[0, s, s] + stats[0, r, s]
+    b = stats[1, r, r] + stats[1, s, s] + stats[1, r, s]
+    c = stats[2, r, r] + stats[2, s, s] + stats[2, r, s]
+    return cost + _pair(model, a, b, c, 0.5 * joined * (joined - 1.0), True)
 
 
 @njit(cache=True)
 def _merges(model, state, tries):  # type: ignore[no-untyped-def]
     """Return for every block the best partner among a few and the change of the cost."""
     blocks = state[1].size
-    partner, change = np.zeros(blocks, np.int64), np.full(blocks, np.inf)
+    partner, change = np.zeros(blocks, np.int64), np.zeros(blocks)
     for r in range(blocks):
+        change[r] = np.inf
         for k in range(min(tries, blocks)):
             s = k if blocks <= tries else np.random.randint(blocks)
             if s != r:
@@ -181,10 +186,12 @@ def _state(graph, y, label, blocks):  # type: ignore[no-untyped-def]
         for p in range(starts[i], starts[i + 1]):
             if ends[p] > i:
                 r, s, value = label[i], label[ends[p]], y[edge[p]]
-                for c, v in enumerate((1.0, value, value * value)):
+                v = 1.0
+                for c in range(3):
                     stats[c, r, s] += v
                     if r != s:
                         stats[c, s, r] += v
+                    v *= value
     return stats, sizes, mass
 
 

@@ -3,11 +3,12 @@ r"""Weights of both ends and of their degree classes: node effects in noise that
 With :math:`c` the cell of an edge (the pair of the degree classes of its ends, `polyadic.kernels.degree_classes`),
 
 .. math:: y_{ij} = \theta_i + \theta_j + \mu_c + \sqrt{v_c}\, \varepsilon_{ij},\quad
-          \theta_i \sim N(0, \tau),\quad \mu_c \sim N(0, s),
+          \theta_i \sim N(0, \tau_{d(i)}),\quad \mu_c \sim N(0, s),
 
-where :math:`s` is the variance of all values. Effects and means are integrated out; the variances :math:`v_c` and
-:math:`\tau` are named to their precision, :math:`\tfrac12\ln m_c` and :math:`\tfrac12\ln n` nats (a two-part code: a
-valid length for any variances; expectation maximisation makes it short).
+where :math:`s` is the variance of all values and :math:`d(i)` the degree class of a node. Effects and means are
+integrated out; the variances :math:`v_c` and :math:`\tau_d` are named to their precision, :math:`\tfrac12\ln m_c` and
+:math:`\tfrac12\ln n_d` nats (a two-part code: a valid length for any variances; expectation maximisation makes it
+short).
 """
 
 import math
@@ -23,16 +24,18 @@ _LENT = 2.0
 
 
 class Fit(NamedTuple):
-    """Node effects (n,), means and variances of the cells, variance of the effects, and the cost in nats."""
+    """Cost in nats, node effects (n,), means and variances of the cells, variances of the effects by node class."""
 
     cost: float
     effects: NDArray[np.float64]
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
-    spread: float
+    spread: NDArray[np.float64]
 
 
-def fit(pairs: NDArray[np.int64], y: NDArray[np.float64], size: int, cell: NDArray[np.int64], scale: float) -> Fit:
+def fit(
+    pairs: NDArray[np.int64], y: NDArray[np.float64], classes: NDArray[np.int64], cell: NDArray[np.int64], scale: float
+) -> Fit:
     """Return the fitted effects, cells and the description length of ``y`` in nats.
 
     Parameters
@@ -41,8 +44,8 @@ def fit(pairs: NDArray[np.int64], y: NDArray[np.float64], size: int, cell: NDArr
         (2, E) nodes of each edge.
     y
         (E,) values around zero.
-    size
-        Number of nodes n.
+    classes
+        (n,) class of each node, 0, 1, ...; those of a class share the variance of their effects.
     cell
         (E,) cell of each edge, 0, 1, ...
     scale
@@ -57,39 +60,40 @@ def fit(pairs: NDArray[np.int64], y: NDArray[np.float64], size: int, cell: NDArr
     >>> pairs = np.stack(np.triu_indices(12, 1))
     >>> y = np.random.default_rng(0).normal(size=66)
     >>> cell = (pairs[1] > 6).astype(int)
-    >>> fit(pairs, y, 12, cell, 1.0).cost < fit(pairs, y * (1 + 9 * cell), 12, cell, 1.0).cost
+    >>> one = np.zeros(12, int)
+    >>> fit(pairs, y, one, cell, 1.0).cost < fit(pairs, y * (1 + 9 * cell), one, cell, 1.0).cost
     True
     """
-    count = np.bincount(cell, minlength=1)
-    spread, variance = 0.25 * scale, np.full(count.size, 0.5 * scale)
+    size, count, nodes = classes.size, np.bincount(cell, minlength=1), np.bincount(classes, minlength=1)
+    spread, variance = np.full(nodes.size, 0.25 * scale), np.full(count.size, 0.5 * scale)
+    named = 0.5 * float(np.log(np.maximum(count, 1)).sum() + np.log(np.maximum(nodes, 1)).sum())
     best = Fit(math.inf, np.zeros(size), np.zeros(count.size), variance, spread)
     for _ in range(_STEPS):
-        cost, solution, inverse = evidence(pairs, y, size, cell, (variance, spread, scale))
-        named = 0.5 * float(np.log(np.maximum(count, 1)).sum() + math.log(size))
+        cost, solution, inverse = evidence(pairs, y, cell, (variance, spread[classes], scale))
         if cost + named < best.cost:
             best = Fit(cost + named, solution[:size], solution[size:], variance, spread)
         square = np.bincount(cell, _squares(pairs, y, cell, solution, inverse), count.size)
         variance = (square + _LENT * square.sum() / y.size) / (count + _LENT) + 1e-9 * scale
-        own = float((solution[:size] ** 2).sum() + np.trace(inverse[:size, :size]))
-        spread = max(own / size, 1e-6 * scale)
+        own = solution[:size] ** 2 + np.diag(inverse)[:size]
+        spread = np.maximum((np.bincount(classes, own, nodes.size) + own.mean()) / (nodes + 1), 1e-6 * scale)
     return best
 
 
 def evidence(
     pairs: NDArray[np.int64],
     y: NDArray[np.float64],
-    size: int,
     cell: NDArray[np.int64],
-    priors: tuple[NDArray[np.float64], float, float],
+    priors: tuple[NDArray[np.float64], NDArray[np.float64], float],
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Return minus the log marginal density of ``y`` in nats, the posterior mean (n + cells,) and its covariance.
 
-    ``priors`` are the variances of the cells, the variance of the effects and that of the means.
+    ``priors`` are the variances of the cells, those of the effects (n,) and that of the means.
     """
     variance, spread, scale = priors
+    size = spread.size
     precision = 1.0 / variance[cell]
     normal, right = _normal_equations(pairs, y, size, cell, precision)
-    prior = np.concatenate([np.full(size, 1.0 / spread), np.full(variance.size, 1.0 / scale)])
+    prior = np.concatenate([1.0 / spread, np.full(variance.size, 1.0 / scale)])
     normal[np.diag_indices_from(normal)] += prior
     factor = scipy.linalg.cholesky(normal, lower=True, overwrite_a=True, check_finite=False)
     inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=1)

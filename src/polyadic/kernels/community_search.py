@@ -11,6 +11,7 @@ from . import mixing_blocks
 from .block_hierarchy import levels_above
 from .block_model import BlockModel, multiset
 from .mixing_search import search_mixing
+from .modularity import of_graph
 from .node_effects import KAPPA, noise_cost, power_scale
 from .simple_graphs import log_count
 from .weight_scales import POWERS, Scaled, scaled
@@ -176,7 +177,7 @@ def describe(graph: Graph, families: tuple[str, ...], seed: int) -> tuple[Descri
     degrees = 0.0 if graph.density > 0.5 else degree_cost(graph)
     if "mixing" in families and scales:
         starts = _distinct([d.label for d in sorted(found, key=lambda d: d.cost)])[:2]
-        cost, label, name = search_mixing(graph, scales, starts, seed)
+        cost, label, name = search_mixing(graph, scales, starts, _modular(graph, seed), seed)
         nulls.append(min(mixing_blocks.cost(graph, scale, one) + scale.jacobian for scale in scales.values()) + degrees)
         found.append(Described(cost + degrees, label, [], f"mixing, {RELATIVE} {name} weights"))
     if families == ("mixing",) and scales:
@@ -212,6 +213,11 @@ def _block_descriptions(graph: Graph, scales: dict[str, Scaled], seed: int) -> t
         name = f"{'degree-corrected' if corrected else 'plain'} blocks, {by.name} weights"
         found.append(Described(cost + extra, label, above, name))
     return found, nulls
+
+
+def _modular(graph: Graph, seed: int) -> list[NDArray[np.int64]]:
+    """Return partitions of high modularity, of the weights and of the edges alone, to search from."""
+    return _distinct([of_graph(graph, method, by, seed) for by in (True, False) for method in ("louvain", "leiden")])
 
 
 def _distinct(labels: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:

@@ -13,7 +13,6 @@ from .weighted_graph import Graph
 Labels = NDArray[np.int64]
 Ranked = tuple[float, Labels]
 Found = tuple[float, Labels, str]
-Values = tuple[NDArray[np.float64], Labels]
 
 _SETTLE = np.zeros(6)
 _COOL = np.concatenate([_SETTLE, np.geomspace(0.5, 0.05, 20)])
@@ -31,7 +30,9 @@ _DOUBTFUL = 10
 _ROUNDS = 4
 
 
-def search_mixing(graph: Graph, scales: dict[str, Scaled], starts: list[Labels], seed: int) -> Found:
+def search_mixing(
+    graph: Graph, scales: dict[str, Scaled], starts: list[Labels], whole: list[Labels], seed: int
+) -> Found:
     """Return the cost in nats (without that of the degrees), the labels and the scale of the shortest description.
 
     Parameters
@@ -42,6 +43,8 @@ def search_mixing(graph: Graph, scales: dict[str, Scaled], starts: list[Labels],
         The weights on every scale, by name.
     starts
         Labels of block models: their blocks are the pieces of which communities are put together.
+    whole
+        Labels of other methods, taken as they are and annealed.
     seed
         Seed; equal seeds, equal results.
 
@@ -52,7 +55,9 @@ def search_mixing(graph: Graph, scales: dict[str, Scaled], starts: list[Labels],
     nodes fewer labels are measured, and single nodes are not moved.
     """
     runs = int(np.clip(_EDGES_A_RUN // graph.weight.size, *_RUNS))
-    first = {name: _runs(graph, scale, starts, seed, range(runs // 4)) for name, scale in scales.items()}
+    first = {name: _given(graph, scale, [*starts, *whole], seed) for name, scale in scales.items()}
+    for name, scale in scales.items():
+        first[name] += _runs(graph, scale, starts, seed, range(runs // 4))
     kept = sorted(scales, key=lambda name: min(map(_cost, first[name])) + scales[name].jacobian)[:_SCALES]
     ranked = []
     for name in kept:
@@ -60,6 +65,8 @@ def search_mixing(graph: Graph, scales: dict[str, Scaled], starts: list[Labels],
         shortest = _distinct(sorted(ended, key=_cost))[: _measures(graph)]
         ranked += [(quick + scales[name].jacobian, name, label) for quick, label in shortest]
     measured = [_measured(graph, scales, label, name) for _, name, label in ranked]
+    if graph.size <= _LARGE:
+        measured += [_measured(graph, scales, label, name) for label in whole for name in kept]
     leaders = sorted(measured, key=_cost)[: _BEAM if graph.size <= _LARGE else 1]
     best = min((_refined(graph, scales, leader, starts, seed) for leader in leaders), key=_cost)
     best = min([best, *(_measured(graph, scales, best[1], name) for name in scales if name != best[2])], key=_cost)
@@ -86,7 +93,7 @@ def _polished(graph: Graph, scales: dict[str, Scaled], best: Found) -> Found:
     scale = scales[best[2]]
     for _ in range(_ROUNDS if best[1].max() > 0 else 0):
         before = best[0]
-        moves = doubtful(graph, (scale.values, scale.cell), best[1], _DOUBTFUL)
+        moves = doubtful(graph, scale.marked, best[1], _DOUBTFUL)
         hubs = np.argsort(-graph.degree, kind="stable")[:_HUBS]
         moves += [(int(hub), group) for hub in hubs for group in range(min(int(best[1].max()) + 1, 8))]
         for node, group in moves:
@@ -116,10 +123,15 @@ def _cost(found: tuple) -> float:  # type: ignore[type-arg]
     return float(found[0])
 
 
+def _given(graph: Graph, scale: Scaled, labels: list[Labels], seed: int) -> list[Ranked]:
+    """Return given labels as they are, and what they are annealed to."""
+    kept = [anneal(graph, scale.marked, label, _SETTLE, seed) for label in labels]
+    return kept + [anneal(graph, scale.marked, label, _WARM, seed) for label in labels]
+
+
 def _runs(graph: Graph, scale: Scaled, starts: list[Labels], seed: int, numbers: range) -> list[Ranked]:
-    """Return what random groupings of blocks, and of single nodes, are annealed to; run 0 begins at the blocks."""
-    values = (scale.values, scale.cell)
-    ended = [anneal(graph, values, start, _WARM, seed) for start in starts if 0 in numbers]
+    """Return what random groupings of blocks, and of single nodes, are annealed to."""
+    values, ended = scale.marked, []
     for run in numbers:
         rng, groups = np.random.default_rng([seed, 11, run]), 2 + run // 2 % 4
         alone = run % 2 == 0 or not starts
@@ -131,7 +143,7 @@ def _runs(graph: Graph, scale: Scaled, starts: list[Labels], seed: int, numbers:
 
 def _changes(graph: Graph, scale: Scaled, label: Labels, starts: list[Labels], seed: list[int]) -> list[Labels]:
     """Return annealed neighbours of labels: the best merge, the best two moves of a piece, random splits, as it is."""
-    values = (scale.values, scale.cell)
+    values = scale.marked
     moves = [label]
     for family, kept in ((_pairs_merged(label), 1), (_pieces_moved(label, starts), 2)):
         settled = sorted((anneal(graph, values, moved, _SETTLE, 0) for moved in family), key=_cost)

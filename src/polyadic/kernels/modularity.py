@@ -3,7 +3,42 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .weighted_graph import Graph
+
 Array = NDArray[np.floating]
+
+
+def of_graph(graph: Graph, method: str, weighted: bool, seed: int) -> NDArray[np.int64]:
+    """Return the labels (n,) of scikit-network's Louvain or Leiden, of the weights or of the edges alone.
+
+    Parameters
+    ----------
+    graph
+        A graph with edges.
+    method
+        ``"louvain"`` or ``"leiden"``.
+    weighted
+        Whether the weights count; without them every edge is 1.
+    seed
+        Seed of the order in which nodes are visited.
+
+    Notes
+    -----
+    About ``O(E log n)``. V. Traag, L. Waltman and N. J. van Eck, Scientific Reports 9 (2019) 5233.
+
+    Examples
+    --------
+    >>> from polyadic.kernels.weighted_graph import from_matrix
+    >>> of_graph(from_matrix(np.kron(np.eye(2), np.ones((3, 3))) - np.eye(6)), "louvain", True, 0)
+    array([0, 0, 0, 1, 1, 1])
+    """
+    from scipy.sparse import csr_matrix
+    from sknetwork.clustering import Leiden, Louvain
+
+    weight = graph.weight if weighted else np.ones(graph.weight.size)
+    matrix = csr_matrix((weight[graph.edge], graph.ends, graph.starts), shape=(graph.size, graph.size))
+    algorithm = {"louvain": Louvain, "leiden": Leiden}[method](random_state=seed)
+    return np.unique(algorithm.fit_predict(matrix), return_inverse=True)[1].astype(np.int64)
 
 
 def greedy_communities(weights: Array) -> NDArray[np.int64]:

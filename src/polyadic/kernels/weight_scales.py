@@ -29,6 +29,8 @@ class Scaled(NamedTuple):
         What the change of scale adds to the cost of the weights themselves, in nats.
     cell
         (E,) the pair of degree classes of each edge; all 0 where classes do not pay.
+    classes
+        (n,) the degree class of each node; all 0 where classes do not pay.
     """
 
     values: NDArray[np.float64]
@@ -36,6 +38,12 @@ class Scaled(NamedTuple):
     evidence: float
     jacobian: float
     cell: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+    @property
+    def marked(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """The values, the cell of each edge, the class of each node: what the sampler reads."""
+        return self.values, self.cell, self.classes
 
     def cost(self, graph: Graph, chosen: NDArray[np.bool_]) -> float:
         """Return the nats of the chosen values, which have node effects and cells of their own."""
@@ -43,7 +51,7 @@ class Scaled(NamedTuple):
         if not self.cell.any():
             return evidence(pairs, y, graph.size, scale)[0]
         used = np.unique(self.cell[chosen], return_inverse=True)[1].astype(np.int64)
-        return class_effects.fit(pairs, y, graph.size, used, scale).cost
+        return class_effects.fit(pairs, y, self.classes, used, scale).cost
 
 
 def scaled(graph: Graph, power: float) -> Scaled:
@@ -58,12 +66,15 @@ def scaled(graph: Graph, power: float) -> Scaled:
     y, effects, cost = straightened(graph.pairs, raw, graph.size)
     rest = y - effects[i] - effects[j]
     one = np.zeros(raw.size, np.int64)
-    by_nodes = Scaled(y, rest - rest.mean(), cost, jacobian, one)
-    cell = cells(by_stubs(graph.degree, how_many(raw.size)), graph.pairs) if graph.density <= 0.5 else one
+    by_nodes = Scaled(y, rest - rest.mean(), cost, jacobian, one, np.zeros(graph.size, np.int64))
+    if graph.density > 0.5:
+        return by_nodes
+    classes = by_stubs(graph.degree, how_many(raw.size))
+    cell = cells(classes, graph.pairs)
     if not cell.any():
         return by_nodes
-    fit = class_effects.fit(graph.pairs, raw, graph.size, cell, float(raw.var()))
+    fit = class_effects.fit(graph.pairs, raw, classes, cell, float(raw.var()))
     if fit.cost > cost:
         return by_nodes
     rest = (raw - fit.effects[i] - fit.effects[j] - fit.mean[cell]) / np.sqrt(fit.variance[cell])
-    return Scaled(raw, rest - rest.mean(), fit.cost, jacobian, cell)
+    return Scaled(raw, rest - rest.mean(), fit.cost, jacobian, cell, classes)

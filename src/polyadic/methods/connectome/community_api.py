@@ -42,9 +42,8 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     weights
         (n, n) symmetric, non-negative; exact zeros are absent edges, the diagonal is ignored. Dense matrices are fine.
     model
-        ``"auto"`` compares all statistical models; ``"blocks"`` only nested stochastic block models; ``"mixing"`` only
-        the constant-mixing model; ``"louvain"`` and ``"leiden"`` are fast modularity heuristics without a test of
-        structure.
+        ``"auto"`` compares all models; ``"blocks"``: only nested stochastic block models; ``"mixing"``: only constant
+        mixing; ``"louvain"`` and ``"leiden"``: fast modularity heuristics without a test of structure.
     seed
         Seed of the search: equal input and seed give equal output.
 
@@ -64,19 +63,16 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     - partition: ``ln n + ln C(n - 1, B - 1) + ln n! - sum_r ln n_r!``;
     - topology of blocks: plain ``sum_rs ln C(n_rs, e_rs)``, or degree-corrected (Peixoto 2017), counts nested;
     - topology of constant mixing: the degrees; the internal edges, ``ln(E + 1)``, and degrees,
-      ``ln C(2E, 2E_in) - sum_i ln C(k_i, k_i,in)``; simple graphs of these degrees inside, and outside. Graphs above
-      half density have two densities instead;
-    - weights of blocks, by pair of blocks: exponential, or normal on the log scale, or normal on the scale ``log w``,
-      ``w**(1/3)``, ``w**(1/2)`` or ``w`` once what the nodes explain in one block is taken off;
+      ``ln C(2E, 2E_in) - sum_i ln C(k_i, k_i,in)``; simple graphs inside, and outside (dense: two densities);
+    - weights of blocks: exponential, log-normal, or normal on the scale ``log w``, ``w**(1/3)``, ``w**(1/2)`` or
+      ``w`` beyond what the nodes explain in one block;
     - weights of constant mixing, inside and outside apart, on one of the four scales:
-      ``y_ij = theta_i + theta_j + mu_c + sqrt(v_c) e_ij``, ``c`` the pair of the degree classes of both ends, or one
-      class. Effects and means are integrated out; a variance of m edges is named by ``ln(m) / 2``.
+      ``y_ij = theta_i + theta_j + mu_c + sqrt(v_c) e_ij``, ``c`` the pair of the degree classes of both ends; the
+      variance of ``theta`` is that of its class. Effects and means are integrated out, variances named.
 
-    Degree correction, weights relative to the nodes, and degree classes on each scale are decided in one block.
-
-    About three CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. See Peixoto, Phys.
-    Rev. E 95, 012317 (2017) and Phys. Rev. E 97, 012306 (2018) for nested weighted block models, Zhang and Peixoto,
-    Phys. Rev. Research 2, 043271 (2020) for planted partitions; the weights of the constant-mixing model are ours.
+    Two to four CPU seconds at 125 nodes; time grows as ``E log n + n ** 3``, memory as ``n ** 2``. Peixoto, Phys. Rev.
+    E 95, 012317 (2017) and 97, 012306 (2018); planted partitions: Zhang and Peixoto, Phys. Rev. Research 2, 043271
+    (2020). The weights of constant mixing are ours.
 
     Examples
     --------
@@ -84,8 +80,7 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     >>> truth = np.repeat([0, 1], 20)
     >>> mean = np.where(truth[:, None] == truth, 4.0, 1.0)
     >>> w = np.triu(rng.gamma(3.0, mean), 1)
-    >>> found = communities(w + w.T)
-    >>> np.bincount(found.membership)
+    >>> np.bincount(communities(w + w.T).membership)
     array([20, 20])
     """
     from polyadic.kernels import community_search, weighted_graph
@@ -97,8 +92,7 @@ def communities(weights: ArrayLike, model: str = "auto", seed: int = 0) -> Commu
     graph = weighted_graph.from_matrix(np.asarray(weights, dtype=float))
     if model in ("louvain", "leiden"):
         return _modularity(graph, model, int(seed))
-    families = ("blocks", "mixing") if model == "auto" else (model,)
-    found, null = community_search.describe(graph, families, int(seed))
+    found, null = community_search.describe(graph, ("blocks", "mixing") if model == "auto" else (model,), int(seed))
     return _result(found.label, found.above, found.cost, found.model, null)
 
 
@@ -157,18 +151,14 @@ def by_size(label: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _modularity(graph: Any, model: str, seed: int) -> Communities:
     """Return the communities of scikit-network's Louvain or Leiden, with their length under a block model."""
-    from scipy.sparse import csr_matrix
-    from sknetwork.clustering import Leiden, Louvain
-
     from polyadic.kernels.block_model import BlockModel
     from polyadic.kernels.community_search import degree_cost, simple_correction
+    from polyadic.kernels.modularity import of_graph
 
     n = graph.size
     if graph.weight.size == 0:
         return _result(np.zeros(n, np.int64), [], 0.0, model, 0.0)
-    matrix = csr_matrix((graph.weight[graph.edge], graph.ends, graph.starts), shape=(n, n))
-    algorithm = Louvain(random_state=seed) if model == "louvain" else Leiden(random_state=seed)
-    label = np.unique(algorithm.fit_predict(matrix), return_inverse=True)[1].astype(np.int64)
+    label = of_graph(graph, model, True, seed)
     blocks = BlockModel(graph, graph.weight, True, 1)
     extra = degree_cost(graph) + simple_correction(graph)
     one = blocks.cost(np.zeros(n, np.int64)) + extra
