@@ -75,10 +75,7 @@ def test_given_the_same_rows_the_normals_are_the_same(fitted):
     np.testing.assert_array_equal(once.mean, again.mean)
 
 
-@pytest.mark.parametrize("few", [0, 600])
-def test_a_drifting_field_is_universal_kriging(few, monkeypatch):
-    """By neighbours that are all places, as by all places at once."""
-    monkeypatch.setattr(drifting_field, "_FEW", few)
+def test_a_drifting_field_is_universal_kriging():
     rng = np.random.default_rng(1)
     where = np.column_stack([rng.uniform(37, 41, 25), rng.uniform(-109, -102, 25), rng.uniform(1, 3.5, 25)])
     values, error = rng.normal(size=25) + 5 - 2 * where[:, 2], rng.uniform(0.01, 0.2, 25)

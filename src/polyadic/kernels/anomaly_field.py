@@ -100,11 +100,11 @@ def of_others(anomalies: AnomalyField, X: Floats, residual: Floats) -> tuple[Flo
 
 def predict(anomalies: AnomalyField, X: Floats, residual: Floats, new: Floats) -> tuple[Floats, Floats]:
     """Return mean and variance (p,) of the field at new rows (p, columns), given values less normals at rows X."""
-    label, asked = _times(anomalies.places, X, new)
-    told = np.zeros(1 + max(label.max(initial=0), asked.max(initial=0)), bool)
-    told[asked] = True
-    rows = np.flatnonzero(told[label])
-    groups = Groups.by(label[rows], asked)
+    told = np.ones(len(X), bool)
+    for column in anomalies.places.times:
+        told &= np.isin(X[:, column], np.unique(new[:, column]))
+    rows = np.flatnonzero(told)
+    groups = Groups.by(*_times(anomalies.places, X[rows], new))
     return groups.krige(anomalies.field, _sites(anomalies, X[rows]), residual[rows], _sites(anomalies, new))
 
 

@@ -7,9 +7,8 @@ with a column of ones and the standardised coordinates (covariates such as eleva
 by its three chord coordinates) in h, the effect e of each place, and the known error variance r of each value. What is
 wanted at a place is :math:`h^T \beta + f + e`. Conditionals are those of the nearest neighbours
 (:mod:`polyadic.kernels.nearest_neighbour_gp`), so thousands of places cost no more than a multiple of one; with fewer
-places than neighbours all is exact. Predictions are given all places where these are few: that costs less than a
-search. The slopes have the prior :math:`N(0, s^2)`, s the standard deviation of the values: with many places it is not
-felt, with few it keeps them finite.
+places than neighbours all is exact. The slopes have the prior :math:`N(0, s^2)`, s the standard deviation of the
+values: with many places it is not felt, with few it keeps them finite.
 
 References
 ----------
@@ -20,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from polyadic.kernels import nearest_neighbour_gp as nearest
 from polyadic.kernels import neighbour_search, vecchia
@@ -30,9 +28,6 @@ from polyadic.kernels.nearest_neighbour_gp import NearestNeighbourGP, Search
 _FLAT = 1e6
 """Prior variance of the level, in mean squares of the values."""
 _ROUNDS = 2
-_FEW = 600
-"""Most known places that predictions are given all of; beyond, the nearest ones."""
-_CHUNK = 2000
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,7 @@ def predict(field: DriftingField, coordinates: Floats) -> tuple[Floats, Floats]:
     -----
     The variance holds the error of the drift, as in universal kriging, and the effect of the new place.
     """
-    mean, variance = (_given_all if len(field.process.values) <= _FEW else _conditional)(field, coordinates)[:2]
+    mean, variance, _ = _conditional(field, coordinates)
     return mean, variance + field.process.kernel.noise
 
 
@@ -160,37 +155,13 @@ def smoothed(field: DriftingField) -> tuple[Floats, Floats]:
 
 def sample(field: DriftingField, coordinates: Floats, draws: int, seed: int) -> Floats:
     """Return joint draws (draws, p) of drift + f + e at distinct new places (p, columns)."""
-    mean, open_design = predict(field, coordinates)[0], _conditional(field, coordinates)[2]
+    mean, _, open_design = _conditional(field, coordinates)
     rng = np.random.default_rng([seed, 5])
     process = field.process
     out = nearest.sample(process, coordinates, draws, seed) - nearest.predict(process, coordinates)[0] + mean
     root = np.linalg.cholesky(field.drift_covariance + 1e-12 * np.diag(np.diag(field.drift_covariance)))
     out += rng.standard_normal((draws, root.shape[0])) @ (open_design @ root).T
     return np.asarray(out + np.sqrt(process.kernel.noise) * rng.standard_normal(out.shape))
-
-
-def _given_all(field: DriftingField, coordinates: Floats) -> tuple[Floats, Floats]:
-    """Return what `_conditional` does, given all known places: O(p P^2) in matrix products."""
-    process = field.process
-    known = embed(process.coordinates, process.modes)
-    n, nugget = len(known), process.kernel.noise + process.row_variance
-    space = neighbour_search.Field(known, nugget, process.kernel, process.modes)
-    factor = np.linalg.cholesky(vecchia.covariances(space.arrays, n, np.arange(n)) + np.diag(nugget))
-    told = np.column_stack([_design(known, field.centre, field.scale), process.values])
-    told = solve_triangular(factor, told, lower=True, check_finite=False)
-    mean, variance = np.empty(len(coordinates)), np.empty(len(coordinates))
-    for first in range(0, len(coordinates), _CHUNK):
-        part = slice(first, first + _CHUNK)
-        new = embed(coordinates[part], process.modes)
-        space = replace(space, points=np.concatenate([known, new]))
-        cross = vecchia.covariances(space.arrays, n, np.arange(n, n + len(new)))
-        white = solve_triangular(factor, cross.T, lower=True, check_finite=False)
-        design, by = _design(new, field.centre, field.scale), white.T @ told
-        left = design - by[:, :-1]
-        mean[part] = design @ field.drift + by[:, -1]
-        spread = np.maximum(process.kernel.variance.sum() - np.einsum("np,np->p", white, white), 0.0)
-        variance[part] = spread + np.einsum("pd,de,pe->p", left, field.drift_covariance, left)
-    return mean, variance
 
 
 def _conditional(field: DriftingField, coordinates: Floats) -> tuple[Floats, Floats, Floats]:

@@ -113,20 +113,6 @@ def weights(data, rows, neighbours):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def covariances(data, known, rows):  # type: ignore[no-untyped-def]
-    """Return the covariances (b, known) of f at ``rows`` with f at the first ``known`` rows."""
-    points, starts, _, shape = data
-    space = _workspace(known, points.shape[1], *shape[1].shape)
-    index, gathered, distance, term, scratch = np.arange(known), space[4], space[5][0], space[6][0], space[7]
-    out = np.empty((rows.size, known))
-    for r in range(rows.size):
-        gather(points, index, known, rows[r], gathered)
-        distance_row(gathered, known, known, starts, distance)
-        covariance_row(distance, known, shape, term, scratch, out[r])
-    return out
-
-
-@njit(cache=True)
 def log_likelihood(data, values, rows, neighbours, gradient):  # type: ignore[no-untyped-def]
     """Return the sum of the conditional log densities of ``rows``; add its derivative to ``gradient``.
 
