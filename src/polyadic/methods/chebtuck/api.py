@@ -62,12 +62,7 @@ def chebyshev_tucker(
     """
     ends = checked_domain(domain)
     bases = checked_bases(periodic, len(ends))
-    if not 1e-15 <= tolerance < 1:
-        raise ValueError(f"tolerance must lie in [1e-15, 1), found {tolerance}")
-    if max_evaluations < 1:
-        raise ValueError(f"max_evaluations must be positive, found {max_evaluations}")
-    if method not in ("cross", "full"):
-        raise ValueError(f"method must be 'cross' or 'full', found {method!r}")
+    _check_effort(tolerance, max_evaluations, method)
     approximate = chebyshev_cross.approximate if method == "cross" else chebyshev_full.approximate
     found = approximate(f, ends, bases, tolerance, max_evaluations, seed)
     return ChebyshevTucker(
@@ -79,6 +74,15 @@ def chebyshev_tucker(
         message=found.message,
         names=mode_names(len(ends)),
     )
+
+
+def _check_effort(tolerance: float, max_evaluations: int, method: str) -> None:
+    if not 1e-15 <= tolerance < 1:
+        raise ValueError(f"tolerance must lie in [1e-15, 1), found {tolerance}")
+    if max_evaluations < 1:
+        raise ValueError(f"max_evaluations must be positive, found {max_evaluations}")
+    if method not in ("cross", "full"):
+        raise ValueError(f"method must be 'cross' or 'full', found {method!r}")
 
 
 def checked_domain(domain: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
