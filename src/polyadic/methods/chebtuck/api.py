@@ -45,8 +45,8 @@ def chebyshev_tucker(
     `ChebyshevTucker`. Look at ``converged`` and ``message``: no method that only samples f can prove a bound. The
     ``error_estimate`` is four times the largest residual that a search finds: on evenly spread points, round corners,
     faces, peaks and earlier residuals at all scales, amid the pieces of fibres, climbing. Slow flanks lead it
-    to spikes of any width; what ends within its own width and exceeds the tolerance on less than about three
-    thousandths of the domain can hide.
+    to rational spikes and, in three variables, to Gaussians on 1e-5 of the domain and more; compact features (a ball)
+    are seen where they fill 3e-3 of it, on 3e-4 only in 30 to 50 % of cases (`benchmarks/chebtuck/hidden_features.py`).
 
     Raises
     ------
