@@ -92,40 +92,46 @@ def dataset(
         {"units": units, "long_name": labels.get("long_name", "core")},
     )
     for k, m in enumerate(names):
-        x, values = factors[k]
-        ds[m] = (m, x, {"units": axis_units[k], "long_name": m})
-        ds[f"coefficient_{m}"] = (
-            (f"degree_{m}", f"rank_{m}"),
-            coefficients[k],
-            {"units": "1", "long_name": f"{basis[k]} coefficients of the functions of {m}"},
-        )
-        ds[f"factor_{m}"] = ((m, f"rank_{m}"), values, {"units": "1", "long_name": f"functions of {m}"})
-        ds[f"singular_value_{m}"] = (
-            f"rank_{m}",
-            singular_values[k],
-            {"units": units, "long_name": f"singular values of mode {m}"},
-        )
-        ds[f"domain_{m}"] = ("bound", np.array(domain[k], float), {"units": axis_units[k], "long_name": f"ends of {m}"})
-    ds["error_estimate"] = (
-        (),
-        float(labels["error_estimate"]),
-        {"units": "1", "long_name": "estimated largest error relative to the largest value"},
-    )
-    ds["scale"] = ((), float(labels["scale"]), {"units": units, "long_name": "largest absolute value seen"})
-    ds["converged"] = (
-        (),
-        np.int8(labels["converged"]),
-        {
-            "long_name": "the tolerance was reached",
-            "flag_values": np.array([0, 1], np.int8),
-            "flag_meanings": "no yes",
-        },
-    )
-    count = {"units": "1", "long_name": "points at which the function was evaluated"}
-    ds["evaluations"] = ((), np.int64(labels["evaluations"]), count)
+        ds = ds.assign(_of_mode(m, basis[k], coefficients[k], domain[k], factors[k]))
+        singular = {"units": units, "long_name": f"singular values of mode {m}"}
+        ds[f"singular_value_{m}"] = (f"rank_{m}", singular_values[k], singular)
+        for name in (m, f"domain_{m}"):
+            ds[name].attrs["units"] = axis_units[k]
+    ds = ds.assign(_judgement(labels, units))
     ds.attrs |= {"modes": json.dumps(list(names)), "basis": json.dumps(list(basis))}
     ds.attrs["message"] = str(labels.get("message", ""))
     return ds
+
+
+def _of_mode(
+    name: str,
+    basis: str,
+    coefficients: NDArray[Any],
+    domain: tuple[float, float],
+    factor: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Return the variables of one mode, its lengths without units."""
+    x, values = factor
+    series = {"units": "1", "long_name": f"{basis} coefficients of the functions of {name}"}
+    return {
+        name: (name, x, {"long_name": name}),
+        f"coefficient_{name}": ((f"degree_{name}", f"rank_{name}"), coefficients, series),
+        f"factor_{name}": ((name, f"rank_{name}"), values, {"units": "1", "long_name": f"functions of {name}"}),
+        f"domain_{name}": ("bound", np.array(domain, float), {"long_name": f"ends of {name}"}),
+    }
+
+
+def _judgement(labels: dict[str, Any], units: str) -> dict[str, Any]:
+    """Return the variables that say how good the tensor is and what it cost."""
+    flag = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
+    relative = {"units": "1", "long_name": "estimated largest error relative to the largest value"}
+    count = {"units": "1", "long_name": "points at which the function was evaluated"}
+    return {
+        "error_estimate": ((), float(labels["error_estimate"]), relative),
+        "scale": ((), float(labels["scale"]), {"units": units, "long_name": "largest absolute value seen"}),
+        "converged": ((), np.int8(labels["converged"]), {"long_name": "the tolerance was reached", **flag}),
+        "evaluations": ((), np.int64(labels["evaluations"]), count),
+    }
 
 
 def example(seed: int = 0) -> xr.Dataset:

@@ -53,7 +53,7 @@ def functions(cfg: FunctionsConfig, files: Sequence[Path]) -> xr.Dataset:
 def _interval(part: Any) -> bool:
     if not isinstance(part, list) or len(part) != 2 or not all(isinstance(end, (int, float)) for end in part):
         return False
-    return float("-inf") < part[0] < part[1] < float("inf")
+    return bool(float("-inf") < part[0] < part[1] < float("inf"))
 
 
 def _read(files: Sequence[Path]) -> dict[str, Any]:

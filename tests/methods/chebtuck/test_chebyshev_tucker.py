@@ -150,6 +150,26 @@ def test_gradient_error_stays_close_to_the_value_error():
     assert np.abs(model.gradient(*x) - truth).max() * 2 <= 300 * max(error(model, runge), 1e-11)
 
 
+def test_what_is_cut_off_a_series_has_no_steep_slopes_at_the_faces():
+    """A Gaussian has rank one: all of its error is what its series lack, with slopes n^2 times larger where cut off."""
+    model = polyadic.chebyshev_tucker(lambda *x: np.exp(-9 * sum(v * v for v in x)), BOX, 1e-9)
+    x = np.linspace(-1, 1, 2001)
+    value = np.abs(model(x, 0, 0) - np.exp(-9 * x * x)).max()
+    slope = np.abs(model.gradient(x, 0, 0)[:, 0] + 18 * x * np.exp(-9 * x * x)).max()
+    assert 2 * slope <= 300 * value
+    assert value <= 1e-9
+
+
+def test_a_cusp_at_a_corner_is_resolved_by_thousands_of_coefficients():
+    def slater(*x):
+        return np.exp(-np.sqrt(sum((v + 1) ** 2 for v in x)))
+
+    model = polyadic.chebyshev_tucker(slater, BOX, 1e-6)
+    assert model.converged
+    assert error(model, slater, (-1.0, -1.0, -1.0)) <= model.error_estimate
+    assert model.evaluations <= 30_000
+
+
 def test_dataset_brings_it_back_bit_for_bit():
     model = polyadic.chebyshev_tucker(runge, BOX, 1e-6)
     back = polyadic.ChebyshevTucker.from_dataset(model.to_dataset())
