@@ -1,9 +1,11 @@
 """Memory of a training step and of a prediction, patch by patch against the whole domain.
 
 Run: ``PYTHONPATH=src python benchmarks/mgtfno/memory.py`` for the table against points and levels, measured by the
-profiler of torch (bytes of tensors alive, parameters and data not counted), about 120 CPU s;
-``... memory.py step 1024 3`` for one training step on 1024 x 1024 points with three levels and
-``... memory.py predict 4096 3`` for a prediction through Dask, both with the peak memory of the process.
+profiler of torch (bytes of tensors alive, parameters and data not counted), about 120 CPU s; ``... memory.py runs``
+for the operators of the runs `navier_stokes_128_patches` and `navier_stokes_128`, about 20 CPU s;
+``... memory.py step 1024 3`` for one training step on 1024 x 1024 points with three levels, ``... step 1024 3 coarse``
+with the prediction of the coarsened whole domain first, and ``... memory.py predict 4096 3`` for a prediction through
+Dask, these with the peak memory of the process.
 """
 
 import resource
@@ -11,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,11 +29,10 @@ from polyadic.methods.mgtfno.predict import predict
 WIDTH, MODES, LAYERS = 24, 12, 4
 
 
-def operator(levels: int, padding: float, coarse: bool = False) -> Operator:
+def operator(levels: int, padding: float, coarse: bool = False, **own: Any) -> Operator:
     """Return an operator of patches; with ``coarse`` as the stage `train` builds it, one of the whole domain first."""
     more = {"coarse": True, "patch": "neumann", "positions": "none"} if coarse else {}
     architecture = {
-        **more,
         "form": "tfno",
         "modes": [MODES, MODES],
         "width": WIDTH,
@@ -45,6 +47,8 @@ def operator(levels: int, padding: float, coarse: bool = False) -> Operator:
         "lengths": [1.0, 1.0],
         "in_channels": 1,
         "out_channels": 1,
+        **more,
+        **own,
     }
     torch.manual_seed(0)
     return Operator(architecture)
@@ -82,12 +86,22 @@ def table() -> None:
             )
 
 
+def runs() -> None:
+    """Print MiB a step of 128 x 128 points as the two named runs train it."""
+    form = {"width": 16, "modes": [24, 24]}
+    whole = peak(operator(0, 0.0, rank=0.1, **form), 128, 4)
+    print(f"navier_stokes_128 {whole:8.1f} MiB")
+    for name, coarse in (("navier_stokes_128_patches", True), ("the same without the coarse prediction", False)):
+        found = peak(operator(2, 1 / 16, coarse=coarse, rank=0.05, **form), 128, 4)
+        print(f"{name} {found:8.1f} MiB, {whole / found:5.1f} times less", flush=True)
+
+
 def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def training_step(n: int, levels: int) -> None:
-    model = operator(levels, 1 / 32)
+def training_step(n: int, levels: int, coarse: bool) -> None:
+    model = operator(levels, 1 / 32, coarse=coarse)
     start = time.process_time()
     step(model, torch.randn(1, 1, n, n), torch.randn(1, 1, n, n))
     print(f"{n}^2, {levels} levels: {time.process_time() - start:.1f} CPU s a step, peak memory {resident():.2f} GiB")
@@ -120,8 +134,10 @@ def main() -> None:
     torch.set_num_threads(1)
     if len(sys.argv) == 1:
         table()
+    elif sys.argv[1] == "runs":
+        runs()
     elif sys.argv[1] == "step":
-        training_step(int(sys.argv[2]), int(sys.argv[3]))
+        training_step(int(sys.argv[2]), int(sys.argv[3]), "coarse" in sys.argv[4:])
     else:
         prediction(int(sys.argv[2]), int(sys.argv[3]))
 
