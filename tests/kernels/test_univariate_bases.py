@@ -82,3 +82,23 @@ def test_feature_between_points_is_not_taken_for_noise():
     fibre = sample(lambda t: np.sqrt((t + 1) ** 2 + 1e-8), 1e-9)
     t = np.linspace(-1, 1, 20001)
     assert np.abs(fibre(t) - np.sqrt((t + 1) ** 2 + 1e-8)).max() < 1e-8
+
+
+@pytest.mark.parametrize("name", ["chebyshev", "fourier"])
+def test_series_held_on_a_fine_grid_are_those_summed_afresh(name):
+    rng = np.random.default_rng(4)
+    c, t = rng.normal(size=(501, 11)) / np.arange(1, 502)[:, None], rng.uniform(-1, 1, 1500)
+    held = nonuniform_series.LongSeries(name, 501)
+    for column in c.T:
+        held.add(column)
+    np.testing.assert_allclose(held.at(t, 2), BASES[name].functions(t, 501).T @ c[:, 2:], atol=3e-13)
+    held.truncate(4)
+    assert held.at(t[:3]).shape == (3, 4)
+
+
+@pytest.mark.parametrize(("long", "short"), [(30, 7), (30, 29), (12, 2), (64, 21)])
+def test_a_shortened_series_has_the_same_values_at_its_points(long, short):
+    c = np.random.default_rng(5).normal(size=(long, 3))
+    x = chebyshev.points(short)
+    values = chebyshev.values(chebyshev.shortened(c, short))
+    np.testing.assert_allclose(values, chebyshev.functions(x, long).T @ c, atol=1e-12)

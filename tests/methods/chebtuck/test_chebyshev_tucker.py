@@ -87,8 +87,10 @@ def test_a_spike_too_narrow_for_any_grid_is_found_by_its_flank(number):
 
 
 def test_what_is_below_the_tolerance_costs_little():
+    """Beside the lattice of tests, which every tolerance has."""
     rough, fine = (polyadic.chebyshev_tucker(runge, BOX, tolerance).evaluations for tolerance in (1e-4, 1e-8))
-    assert rough < 0.8 * fine
+    lattice = 4093
+    assert rough - lattice < 0.9 * (fine - lattice)
 
 
 def test_gradient_errors_stay_close_to_the_tolerance_up_to_the_faces():
@@ -148,6 +150,38 @@ def test_gradient_error_stays_close_to_the_value_error():
     x = np.random.default_rng(0).uniform(-1, 1, (3, 4000))
     truth = -50 * x.T * (runge(*x) ** 2)[:, None]
     assert np.abs(model.gradient(*x) - truth).max() * 2 <= 300 * max(error(model, runge), 1e-11)
+
+
+def test_what_is_cut_off_a_series_has_no_steep_slopes_at_the_faces():
+    """A Gaussian has rank one: all of its error is what its series lack, with slopes n^2 times larger where cut off."""
+    model = polyadic.chebyshev_tucker(lambda *x: np.exp(-9 * sum(v * v for v in x)), BOX, 1e-9)
+    x = np.linspace(-1, 1, 2001)
+    value = np.abs(model(x, 0, 0) - np.exp(-9 * x * x)).max()
+    slope = np.abs(model.gradient(x, 0, 0)[:, 0] + 18 * x * np.exp(-9 * x * x)).max()
+    assert 2 * slope <= 300 * value
+    assert value <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_disc_on_a_smooth_background_is_seen(seed):
+    """Between random points it was missed; the gaps of the lattice are smaller than it, wherever the lattice lies."""
+    centre = np.random.default_rng(seed).uniform(-0.9, 0.9, 2)
+
+    def f(x, y):
+        return ((x - centre[0]) ** 2 + (y - centre[1]) ** 2 < 0.02**2) + np.cos(0.7 * x - 0.4 * y)
+
+    model = polyadic.chebyshev_tucker(f, [(-1, 1)] * 2, 1e-6, max_evaluations=20_000, seed=seed)
+    assert not model.converged
+
+
+def test_a_cusp_at_a_corner_is_resolved_by_thousands_of_coefficients():
+    def slater(*x):
+        return np.exp(-np.sqrt(sum((v + 1) ** 2 for v in x)))
+
+    model = polyadic.chebyshev_tucker(slater, BOX, 1e-6)
+    assert model.converged
+    assert error(model, slater, (-1.0, -1.0, -1.0)) <= model.error_estimate
+    assert model.evaluations <= 30_000
 
 
 def test_dataset_brings_it_back_bit_for_bit():
