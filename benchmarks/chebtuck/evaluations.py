@@ -6,6 +6,7 @@ down to 1e-10, relative to the largest value. Gradient: its largest error times 
 value error at the same points, 1e-10 and more away from a cusp; functions of the radius only.
 """
 
+import itertools
 import sys
 import time
 
@@ -33,7 +34,7 @@ CASES = {
     "slater": (*radial(lambda s: np.exp(-np.sqrt(s)), lambda s: -np.exp(-np.sqrt(s)) / np.sqrt(4 * s), -1.0), 3, 1e-9),
     "spike": (*radial(lambda s: 1 / (1 + 1e4 * s), lambda s: -1e4 / (1 + 1e4 * s) ** 2), 3, 1e-10),
     "rational5": (lambda *x: 1 / (1 + sum(x) ** 2), None, 0.0, 5, 1e-8),
-    "coupled5": (lambda *x: np.exp(-sum(a * b for a, b in zip(x, x[1:], strict=False))), None, 0.0, 5, 1e-8),
+    "coupled5": (lambda *x: np.exp(-sum(a * b for a, b in itertools.pairwise(x))), None, 0.0, 5, 1e-8),
     "newton": (*radial(lambda s: (0.01 + s) ** -0.5, lambda s: -0.5 * (0.01 + s) ** -1.5), 3, 1e-9),
     "gaussian": (*radial(lambda s: np.exp(-9 * s), lambda s: -9 * np.exp(-9 * s)), 3, 1e-9),
 }
