@@ -239,10 +239,11 @@ class _Run:
         return min(1e-7, self.cross.tolerance)
 
     def sweep(self) -> Array:
-        """Return the residuals on a lattice without large gaps, whose values are asked for once."""
-        points = low_discrepancy.covering_lattice(self.f.dimension, self.offset)
-        if not len(self.lattice) and len(points) < self.f.left // 2:
-            self.lattice, self.on_lattice = points, self.f(points)
+        """Return the residuals on a lattice without large gaps, whose values are asked for once; beyond four none."""
+        if not len(self.lattice) and self.f.dimension <= low_discrepancy.LATTICE_MODES:
+            points = low_discrepancy.covering_lattice(self.f.dimension, self.offset)
+            if len(points) < self.f.left // 2:
+                self.lattice, self.on_lattice = points, self.f(points)
         return self.on_lattice - self.cross.at(self.lattice) if len(self.lattice) else self.on_lattice
 
     def check(self) -> float:
