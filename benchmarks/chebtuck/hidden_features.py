@@ -1,9 +1,9 @@
 """How small a feature may be before it is missed: share of runs that see it, by its share of the box.
 
-``OMP_NUM_THREADS=1 python benchmarks/chebtuck/hidden_features.py [CENTRES [FEATURE ...]]`` approximates cos(a . x) plus one feature
-at CENTRES (default 20) random places, tolerance 1e-6, at most 20,000 evaluations: a ball, a Gaussian, a rational spike
-1 / (1 + r^2 / w^2). Its share of the box is that of the ball of radius w. Seen: the error at 4,000 points inside of it
-is at most the tolerance, or the result is not called converged.
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/hidden_features.py [CENTRES [FEATURE ...]]`` approximates cos(a . x)
+plus one feature at CENTRES (default 20) random places in two to four variables, tolerance 1e-6, at most 20,000
+evaluations: a ball, a Gaussian, a rational spike 1 / (1 + r^2 / w^2). Its share of the box is that of the ball of
+radius w. Seen: the error at 4,000 points inside of it is at most the tolerance, or the result is not called converged.
 """
 
 import math

@@ -39,7 +39,7 @@ _STEPS = {2: 959, 3: 340, 4: 681}
 def covering_lattice(dimension: int, offset: Array) -> Array:
     r"""Return the 4,093 points :math:`o + j (1, a, a^2, \ldots) / 4093 \bmod 1`, stretched to [-1, 1]^d.
 
-    The multipliers a were searched that keep points far apart and gaps small, for two to four dimensions: beyond, so few
+    Multipliers a were searched that keep points far apart and gaps small, for two to four dimensions; beyond, so few
     points leave gaps of a third of the box. Every ball inside of the box whose radius exceeds 0.0195 in two dimensions,
     0.0897 in three, about 0.2 in four holds a point: 3.0e-4, 3.8e-4, 5e-4 of the box. Another offset moves the points
     and changes nothing of that.
