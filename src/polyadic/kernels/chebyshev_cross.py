@@ -21,6 +21,7 @@ _CLIMBS = 12
 _UNRESOLVED_RANK = 16  # where no grid resolves a mode, more ranks cost much and bring little
 _LARGE_CORE = 2**17  # entries from which an expansion is compared with a part of the pool only
 _SUSPECTS = 32
+_KEPT = 128  # points of the lattice that join the pool at a check, the worst ones: all of them would slow down growth
 _EXTRA = 4000  # most values spent on an error below the tolerance
 _STEP, _FINEST, _FINEST_TRAIN = 1e-3, 2e-14, 1e-9  # factors of the tolerance, and where they end
 _FLOOR = 1e-15
@@ -72,6 +73,8 @@ class _Run:
         self.cross = NestedCross(function, bases, tolerance, self.rng, alike)
         self.stopped = ""
         self.extra = 0
+        self.lattice = np.empty((0, function.dimension))
+        self.on_lattice = np.empty(0)
 
     def fresh(self, n: int) -> Array:
         """Return the next points of the low-discrepancy sequence."""
@@ -235,6 +238,14 @@ class _Run:
         """The least distance at which tests lie round a point: with a slope of one, what the tolerance resolves."""
         return min(1e-7, self.cross.tolerance)
 
+    def sweep(self) -> Array:
+        """Return the residuals on a lattice without large gaps, whose values are asked for once; beyond four none."""
+        if not len(self.lattice) and self.f.dimension <= low_discrepancy.LATTICE_MODES:
+            points = low_discrepancy.covering_lattice(self.f.dimension, self.offset)
+            if len(points) < self.f.left // 2:
+                self.lattice, self.on_lattice = points, self.f(points)
+        return self.on_lattice - self.cross.at(self.lattice) if len(self.lattice) else self.on_lattice
+
     def check(self) -> float:
         """Search adversarially for the largest residual; all points join the pool."""
         before = self.cross.residuals()
@@ -244,9 +255,11 @@ class _Run:
         )
         self.cross.seen.clear()
         values = self.f(points)
-        everything = np.vstack([points, self.cross.points])
-        rest = np.concatenate([values - self.cross.at(points), before])
-        asked, known = [points], [values]
+        swept = self.sweep()
+        everything = np.vstack([points, self.cross.points, self.lattice])
+        rest = np.concatenate([values - self.cross.at(points), before, swept])
+        worst = np.argsort(-np.abs(swept), kind="stable")[:_KEPT]
+        asked, known = [points, self.lattice[worst]], [values, self.on_lattice[worst]]
 
         def residual_of(where: Array) -> Array:
             got = self.f(where)

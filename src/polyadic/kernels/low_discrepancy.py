@@ -30,6 +30,32 @@ def even_points(n: int, dimension: int, offset: Array, first: int = 0) -> Array:
     return out
 
 
+_LATTICE = 4093  # points, a prime
+LATTICE_MODES = 4
+"""Most dimensions of `covering_lattice`."""
+_STEPS = {2: 959, 3: 340, 4: 681}
+
+
+def covering_lattice(dimension: int, offset: Array) -> Array:
+    r"""Return the 4,093 points :math:`o + j (1, a, a^2, \ldots) / 4093 \bmod 1`, stretched to [-1, 1]^d.
+
+    Multipliers a were searched that keep points far apart and gaps small, for two to four dimensions; beyond, so few
+    points leave gaps of a third of the box. Every ball inside of the box whose radius exceeds 0.0195 in two dimensions,
+    0.0897 in three, about 0.2 in four holds a point: 3.0e-4, 3.8e-4, 5e-4 of the box. Another offset moves the points
+    and changes nothing of that.
+
+    Examples
+    --------
+    >>> points = covering_lattice(3, np.zeros(3))
+    >>> points.shape, float(points.min())
+    ((4093, 3), -1.0)
+    """
+    step = _STEPS[dimension]
+    multipliers = np.array([pow(step, k, _LATTICE) for k in range(dimension)])
+    unit = (offset + np.arange(_LATTICE)[:, None] * multipliers % _LATTICE / _LATTICE) % 1
+    return np.asarray(2 * unit - 1)
+
+
 def landmarks(dimension: int) -> Array:
     """Return the centre, the centres of the faces, and up to 64 corners of [-1, 1]^d: where functions like to peak.
 

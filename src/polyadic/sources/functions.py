@@ -4,6 +4,7 @@ The file holds ``function`` (a name, or ``module:function``), ``domain`` (a list
 ``parameters``, ``periodic`` (numbers of modes) and ``modes`` (names).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ def functions(cfg: FunctionsConfig, files: Sequence[Path]) -> xr.Dataset:
 def _interval(part: Any) -> bool:
     if not isinstance(part, list) or len(part) != 2 or not all(isinstance(end, (int, float)) for end in part):
         return False
-    return bool(float("-inf") < part[0] < part[1] < float("inf"))
+    low, high = map(float, part)
+    return math.isfinite(low) and math.isfinite(high) and low < high
 
 
 def _read(files: Sequence[Path]) -> dict[str, Any]:

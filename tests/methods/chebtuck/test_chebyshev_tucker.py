@@ -87,8 +87,10 @@ def test_a_spike_too_narrow_for_any_grid_is_found_by_its_flank(number):
 
 
 def test_what_is_below_the_tolerance_costs_little():
+    """Beside the lattice of tests, which every tolerance has."""
     rough, fine = (polyadic.chebyshev_tucker(runge, BOX, tolerance).evaluations for tolerance in (1e-4, 1e-8))
-    assert rough < 0.8 * fine
+    lattice = 4093
+    assert rough - lattice < 0.9 * (fine - lattice)
 
 
 def test_gradient_errors_stay_close_to_the_tolerance_up_to_the_faces():
@@ -158,6 +160,18 @@ def test_what_is_cut_off_a_series_has_no_steep_slopes_at_the_faces():
     slope = np.abs(model.gradient(x, 0, 0)[:, 0] + 18 * x * np.exp(-9 * x * x)).max()
     assert 2 * slope <= 300 * value
     assert value <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_disc_on_a_smooth_background_is_seen(seed):
+    """Between random points it was missed; the gaps of the lattice are smaller than it, wherever the lattice lies."""
+    centre = np.random.default_rng(seed).uniform(-0.9, 0.9, 2)
+
+    def f(x, y):
+        return ((x - centre[0]) ** 2 + (y - centre[1]) ** 2 < 0.02**2) + np.cos(0.7 * x - 0.4 * y)
+
+    model = polyadic.chebyshev_tucker(f, [(-1, 1)] * 2, 1e-6, max_evaluations=20_000, seed=seed)
+    assert not model.converged
 
 
 def test_a_cusp_at_a_corner_is_resolved_by_thousands_of_coefficients():
