@@ -25,6 +25,7 @@ from polyadic.methods.mgtfno.train import TrainConfig, train
 from polyadic.plotting import metrics as plotting
 
 SOURCE = Path(__file__).parents[3] / "src"
+PRECISIONS = ("32-true", "bf16-mixed", "64-true")
 
 
 def diffused(samples=40, n=12, seed=0, boundary="periodic"):
@@ -138,6 +139,13 @@ def test_test_samples_change_nothing_in_training(divided):
     other["answer"][held] = 1e6
     a, b = (weights(train(configured(epochs=2), fields=ds)) for ds in (divided, other))
     assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_one_setting_changes_the_numbers_of_the_training_and_hardly_its_losses(divided):
+    loss = {p: train(configured(precision=p), fields=divided)["train_loss"].to_numpy() for p in PRECISIONS}
+    for precision in PRECISIONS[1:]:
+        assert not np.array_equal(loss[precision], loss["32-true"])
+        assert loss[precision] == pytest.approx(loss["32-true"], rel=0.05)
 
 
 def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(divided, tmp_path, monkeypatch, capsys):
