@@ -148,6 +148,14 @@ def test_one_setting_changes_the_numbers_of_the_training_and_hardly_its_losses(d
         assert loss[precision] == pytest.approx(loss["32-true"], rel=0.05)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_learns_what_the_processor_learns(divided):
+    loss = {
+        device: train(configured(device=device), fields=divided)["train_loss"].to_numpy() for device in ("cpu", "cuda")
+    }
+    assert loss["cuda"] == pytest.approx(loss["cpu"], rel=0.01)
+
+
 def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(divided, tmp_path, monkeypatch, capsys):
     io.write(divided, tmp_path / "split.nc")
     folder = tmp_path / "checkpoints"
