@@ -1,19 +1,20 @@
 """Evaluations at equal error: this project against cross approximation of tensor trains and full-grid Tucker.
 
-Peers on the path (``pip install tntorch teneva tensorly``), then
-``OMP_NUM_THREADS=1 python benchmarks/chebtuck/equal_error.py [FUNCTION ...]``.
+Peers on the path (``pip install tntorch teneva tensorly pychebyshev``), then
+``OMP_NUM_THREADS=1 python benchmarks/chebtuck/equal_error.py [FUNCTION ...] [--only METHOD ...]``.
 
 tntorch and teneva have no functions, only tensors: they approximate the tensor of values at 129 Chebyshev points a
-mode (33 in five modes), enough for the functions here, and interpolation between these makes them functions. tensorly
-takes the Tucker decomposition of the full tensor, where that is of at most 3 million values. Every method runs at
-falling tolerances or rising ranks; a row is the cheapest of its runs whose error, at the same 20,000 random points,
-relative to the largest value, is at most the wanted one. Values asked for again count as the libraries count them.
+mode (33 in five modes), enough for the functions here, and interpolation between these makes them functions.
+PyChebyshev has functions (trains of series at as many points, ranks up to 40) and calls f point by point. tensorly takes
+the Tucker decomposition of the full tensor, where that is of at most 3 million values. Every method runs at falling
+tolerances or rising ranks; a row is the cheapest of its runs whose error, at the same 20,000 random points, relative to
+the largest value, is at most the wanted one. Values asked for again count as the libraries count them.
 """
 
+import argparse
 import contextlib
 import io
 import itertools
-import sys
 import time
 import warnings
 
@@ -86,6 +87,18 @@ def by_teneva(f, d, n, points, truth):
         yield train_error(train, n, points, truth), int(info["m"])
 
 
+def by_pychebyshev(f, d, n, points, truth):
+    from pychebyshev import ChebyshevTT
+
+    for tolerance in 10.0 ** -np.arange(2, 10):
+        train = ChebyshevTT(
+            lambda point, _: float(f(*point)), d, [(-1, 1)] * d, [n] * d, max_rank=40, tolerance=tolerance
+        )
+        train.build(verbose=False, seed=0)
+        error = np.abs(train.eval_batch(points.T) - truth).max() / np.abs(truth).max()
+        yield error, train.total_build_evals
+
+
 def by_tensorly(f, d, n, points, truth):
     import tensorly
 
@@ -100,26 +113,36 @@ def by_tensorly(f, d, n, points, truth):
         yield np.abs(found - truth).max() / np.abs(truth).max(), values.size
 
 
-METHODS = {"polyadic": ours, "tntorch": by_tntorch, "teneva": by_teneva, "tensorly": by_tensorly}
+METHODS = {
+    "polyadic": ours,
+    "tntorch": by_tntorch,
+    "teneva": by_teneva,
+    "pychebyshev": by_pychebyshev,
+    "tensorly": by_tensorly,
+}
 
 
 def main():
-    for name in sys.argv[1:] or FUNCTIONS:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("functions", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--only", nargs="+", choices=list(METHODS), default=list(METHODS))
+    options = parser.parse_args()
+    for name in options.functions:
         f, d, n = FUNCTIONS[name]
         points = np.random.default_rng(1).uniform(-1, 1, (d, 20_000))
         truth = f(*points)
-        for method, run in METHODS.items():
+        for method in options.only:
             start, found = time.process_time(), []
             try:
-                found = list(run(f, d, n, points, truth))
+                found = list(METHODS[method](f, d, n, points, truth))
             except ImportError as missing:
-                print(f"{name:10} {method:9} is not installed: pip install {missing.name}")
+                print(f"{name:10} {method:11} is not installed: pip install {missing.name}")
                 continue
             cells = []
             for wanted in WANTED:
                 good = [count for error, count in found if error <= wanted]
                 cells.append(f"{wanted:.0e}: {min(good):>9,}" if good else f"{wanted:.0e}: {'-':>9}")
-            print(f"{name:10} {method:9} {'  '.join(cells)}  {time.process_time() - start:6.1f} CPU s", flush=True)
+            print(f"{name:10} {method:11} {'  '.join(cells)}  {time.process_time() - start:6.1f} CPU s", flush=True)
 
 
 if __name__ == "__main__":
