@@ -5,9 +5,9 @@ Peers on the path (``pip install tntorch teneva tensorly pychebyshev``), then
 
 tntorch and teneva have no functions, only tensors: they approximate the tensor of values at 129 Chebyshev points a
 mode (33 in five modes), enough for the functions here, and interpolation between these makes them functions.
-PyChebyshev has functions (trains of series at as many points, ranks up to 40) and calls f point by point. tensorly takes
+PyChebyshev has functions (trains of series at as many points, ranks up to 40), calling f point by point. tensorly takes
 the Tucker decomposition of the full tensor, where that is of at most 3 million values. Every method runs at falling
-tolerances or rising ranks; a row is the cheapest of its runs whose error, at the same 20,000 random points, relative to
+tolerances or rising ranks; a row is the cheapest of its runs whose error at the same 20,000 random points, relative to
 the largest value, is at most the wanted one. Values asked for again count as the libraries count them.
 """
 
