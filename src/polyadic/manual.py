@@ -33,6 +33,8 @@ funbat:
     many:
       dataset: mine
       sweep: {fit.rank: [[2], [3]], seed: [0, 1, 2]}   # six runs many-0001 ... many-0006
+    sizes:
+      sweep: {dataset: [mine, more]}                   # the same on several datasets
 ```
 
 Everything is checked while the Snakefile is read, before any job starts: an unknown name, a wrong type or a value
@@ -104,7 +106,10 @@ def _section_schema(method: str) -> dict[str, Any]:
         "properties": {
             "dataset": {"type": "string", "description": "a section of datasets.yaml"},
             "seed": {"type": "integer", "description": "seed of every stage that draws"},
-            "sweep": {**sweep, "description": "lists of values of 'stage.setting' or 'seed'; all combinations run"},
+            "sweep": {
+                **sweep,
+                "description": "lists of values of 'stage.setting', 'dataset', 'seed'; all combinations run",
+            },
             "enabled": {"type": "boolean", "description": "whether rule all makes this run"},
             **{name: {"$ref": f"#/properties/{method}/properties/{name}"} for name in stages},
         },

@@ -24,7 +24,7 @@ class Run:
     dataset: str
     enabled: bool
     settings: Mapping[str, str]
-    parameters: Mapping[str, Any]  # what a sweep varied, by "stage.setting" or "seed"
+    parameters: Mapping[str, Any]  # what a sweep varied, by "stage.setting", "dataset" or "seed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,22 +137,25 @@ def _method_runs(
             continue
         entry = _mapping({name: given}, name, where)
         check_keys(where, entry, (*stages, *RUN_KEYS))
-        if entry.get("dataset") not in datasets:
-            raise InputError(
-                f"{where}: dataset {entry.get('dataset')!r} is unknown; {nearest(str(entry.get('dataset')), datasets)}"
-            )
-        made = registry.source(datasets[entry["dataset"]].source).output.kind
-        if made not in registry.method(method).kinds:
-            accepted = " or ".join(registry.method(method).kinds)
-            raise InputError(f"{where}: dataset {entry['dataset']!r} is of kind {made}, {method} reads {accepted}")
         expanded = dict(_expanded(where, name, entry))
         if "sweep" in entry:
             sweeps[name] = tuple(expanded)
         for member, (overrides, parameters) in expanded.items():
             if member in runs:
                 raise InputError(f"{where}: the sweep makes a run {member!r} that exists already; rename one")
-            runs[member] = _run(method, f"{method}, run {member}", section, {**entry, **overrides}, parameters, config)
+            merged = {**entry, **overrides}
+            _check_dataset(method, where, merged.get("dataset"), datasets)
+            runs[member] = _run(method, f"{method}, run {member}", section, merged, parameters, config)
     return runs, sweeps
+
+
+def _check_dataset(method: str, where: str, name: Any, datasets: Mapping[str, Dataset]) -> None:
+    if not isinstance(name, str) or name not in datasets:
+        raise InputError(f"{where}: dataset {name!r} is unknown; {nearest(str(name), datasets)}")
+    made = registry.source(datasets[name].source).output.kind
+    if made not in registry.method(method).kinds:
+        accepted = " or ".join(registry.method(method).kinds)
+        raise InputError(f"{where}: dataset {name!r} is of kind {made}, {method} reads {accepted}")
 
 
 def _expanded(
@@ -166,8 +169,8 @@ def _expanded(
     for key, values in sweep.items():
         if not isinstance(values, list) or not values:
             raise InputError(f"{where}: sweep of {key!r} must be a list of values, found {values!r}")
-        if key != "seed" and key.count(".") != 1:
-            raise InputError(f"{where}: sweep names a 'stage.setting' or 'seed', found {key!r}")
+        if key not in ("seed", "dataset") and key.count(".") != 1:
+            raise InputError(f"{where}: sweep names a 'stage.setting', 'dataset' or 'seed', found {key!r}")
     for number, point in enumerate(itertools.product(*sweep.values()), 1):
         parameters = dict(zip(sweep, point, strict=True))
         overrides: dict[str, Any] = {}
@@ -176,7 +179,7 @@ def _expanded(
             if stage:
                 overrides[stage] = {**overrides.get(stage, _mapping(entry, stage, where)), setting: value}
             else:
-                overrides["seed"] = value
+                overrides[key] = value
         yield f"{name}-{number:04d}", (overrides, parameters)
 
 

@@ -63,6 +63,27 @@ rule chebtuck_table:
         "python -m polyadic compare {input.metrics:q} -o {output.table:q} &> {log:q}"
 
 
+rule chebtuck_pareto:
+    input:
+        metrics="results/chebtuck/{run}/metrics.nc",
+    output:
+        pareto=report(
+            "results/chebtuck/{run}/figures/pareto.svg",
+            caption="../report/pareto_stored.rst",
+            category="chebtuck",
+            subcategory="{run}",
+            labels={"figure": "error against stored numbers"},
+        ),
+    log:
+        "logs/chebtuck/{run}/pareto.log",
+    conda:
+        "../../envs/polyadic.yaml"
+    params:
+        code=code("plotting.metrics"),
+    shell:
+        "python -m polyadic plot {input.metrics:q} --figure pareto -o {output.pareto:q} &> {log:q}"
+
+
 rule chebtuck_plot:
     input:
         approximation="results/chebtuck/{run}/approximation.nc",

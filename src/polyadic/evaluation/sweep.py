@@ -11,6 +11,8 @@ from polyadic.core.config import setting
 from polyadic.core.stage import many, stage
 from polyadic.kinds import metrics as kind
 
+_MEASURED = ("parameters", "size")  # counts that scores come with, each run its own
+
 
 @dataclasses.dataclass(frozen=True)
 class SweepConfig:
@@ -31,8 +33,7 @@ def sweep(cfg: SweepConfig, metrics: Sequence[xr.Dataset]) -> xr.Dataset:
         parts = [ds.mean("fold", keep_attrs=True) if "fold" in ds.dims else ds for ds in parts]
     out = xr.concat(parts, dim="run", join="outer", coords="minimal", compat="override", combine_attrs="override")
     out.attrs = {}
-    if "parameters" in out.data_vars:
-        out = out.set_coords("parameters")
+    out = out.set_coords([name for name in _MEASURED if name in out.data_vars])
     out = out.assign_coords(run=("run", names, {"long_name": "run of the sweep"}))
     for name, text in cfg.parameters.items():
         out = out.assign_coords({name.replace(".", "_"): ("run", *_column(name, json.loads(text)))})
@@ -40,17 +41,18 @@ def sweep(cfg: SweepConfig, metrics: Sequence[xr.Dataset]) -> xr.Dataset:
 
 
 def _scores(ds: xr.Dataset) -> xr.Dataset:
-    """Return the scores of a run, with the counts of learned numbers, which differ from run to run, as a variable."""
+    """Return the scores of a run, with what differs from run to run as variables."""
     out = ds[["value", "standard_error"]].load()
-    return out.reset_coords("parameters") if "parameters" in out.coords else out
+    return out.reset_coords([name for name in _MEASURED if name in out.coords])
 
 
 def _column(name: str, values: list[object]) -> tuple[np.ndarray, dict[str, str]]:
-    """Return numbers as numbers and everything else as JSON text, with attributes."""
+    """Return numbers as numbers, texts as they are and everything else as JSON text, with attributes."""
     label = {"long_name": f"setting {name}"}
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return np.array(values), {**label, "units": "1"}
-    return np.array([json.dumps(value) for value in values]), label
+    texts = all(isinstance(value, str) for value in values)
+    return np.array(values if texts else [json.dumps(value) for value in values]), label
 
 
 if __name__ == "__main__":

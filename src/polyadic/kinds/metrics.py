@@ -21,12 +21,14 @@ def _faults(ds: xr.Dataset) -> list[str]:
         faults.append("'value' is missing")
     if "parameters" in ds.variables and ds["parameters"].dims not in (("method",), ("run", "method")):
         faults.append(f"'parameters' has dims {ds['parameters'].dims}, expected ('method',) or ('run', 'method')")
+    if "size" in ds.variables and ds["size"].dims not in ((), ("run",)):
+        faults.append(f"'size' has dims {ds['size'].dims}, expected () or ('run',)")
     return faults
 
 
 SCHEMA = Schema(
     kind="metrics",
-    version="1.1",
+    version="1.2",
     coords={
         "metric": Var(("metric",), kinds="UO"),
         "method": Var(("method",), kinds="UO"),
@@ -104,6 +106,16 @@ def dataset(
         },
         coords,
     )
+
+
+def of_size(ds: xr.Dataset, count: int, name: str) -> xr.Dataset:
+    """Return the scores with the size of the data that they were got from, such as 2,000 of ``name`` "charges"."""
+    return ds.assign_coords(size=((), count, {"long_name": name, "units": "1"}))
+
+
+def over_folds(scores: xr.DataArray) -> np.ndarray:
+    """Return scores as an array, their mean where there are folds."""
+    return np.asarray(scores.mean("fold") if "fold" in scores.dims else scores)
 
 
 def example(seed: int = 0) -> xr.Dataset:

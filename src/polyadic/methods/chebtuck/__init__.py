@@ -9,7 +9,7 @@ METHOD = Card(
     products=(
         "metrics.nc",
         "scores.html",
-        *(f"figures/{name}.svg" for name in ("decay", "singular_values", "factors", "slices", "ranks")),
+        *(f"figures/{name}.svg" for name in ("decay", "singular_values", "factors", "slices", "ranks", "pareto")),
     ),
     exports=("ChebyshevTucker", "ParticlePotential", "chebyshev_tucker", "particle_potential"),
     reads=("function", "particles", "sampled_function", "cp_factors"),

@@ -1,5 +1,6 @@
 """Compare the format with what it was made of, beside simpler representations."""
 
+import math
 from dataclasses import dataclass
 
 import xarray as xr
@@ -35,10 +36,22 @@ class EvaluateConfig:
 )
 def evaluate(cfg: EvaluateConfig, data: xr.Dataset, approximation: xr.Dataset) -> xr.Dataset:
     """Measure errors against what was approximated, beside those of simpler representations."""
-    found: xr.Dataset = door(data).judge(cfg, data, approximation)
+    found = _with_sizes(door(data).judge(cfg, data, approximation), approximation)
     for metric, value in zip(found["metric"].to_numpy(), found["value"].to_numpy()[:, 0], strict=True):
         progress.log(f"{metric} {value:.3g}")
     return found
+
+
+def _with_sizes(found: xr.Dataset, approximation: xr.Dataset) -> xr.Dataset:
+    """Return the scores with the largest rank as a row, and the stored numbers as counts beside the errors."""
+    methods = [str(name) for name in found["method"].to_numpy()]
+    ranks = [max(approximation["core"].shape), *[math.nan] * (len(methods) - 1)]
+    empty = [[math.nan] * len(methods)]
+    row = metrics.dataset([ranks], empty, metrics={"rank": metrics.Metric(-1, "1")}, methods=methods, units="1")
+    out = xr.concat([found, row], "metric", coords="minimal", compat="override", join="exact", combine_attrs="override")
+    stored = out["value"].sel(metric="stored_numbers").to_numpy()
+    label = {"long_name": "numbers that the method stores", "units": "1"}
+    return out.assign_coords(parameters=("method", stored, label))
 
 
 if __name__ == "__main__":

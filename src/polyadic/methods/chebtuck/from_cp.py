@@ -60,7 +60,8 @@ def judge(cfg: "EvaluateConfig", tensor: xr.Dataset, approximation: xr.Dataset) 
     errors = np.array([values - truth for values in found.values()]) / scale
     table = np.vstack([np.abs(errors).max(axis=1), np.sqrt(np.square(errors).mean(axis=1)), stored])
     known = {name: metrics.Metric(-1, "1") for name in ("sup_error", "rms_error", "stored_numbers")}
-    return metrics.dataset(table, np.zeros_like(table), metrics=known, methods=list(found), units="1")
+    out = metrics.dataset(table, np.zeros_like(table), metrics=known, methods=list(found), units="1")
+    return metrics.of_size(out, len(weights), "terms")
 
 
 def canonical(tensor: xr.Dataset) -> tuple[Array, list[Array], list[Array]]:

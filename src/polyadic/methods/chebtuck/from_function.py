@@ -48,8 +48,8 @@ def judge(cfg: "EvaluateConfig", function: xr.Dataset, approximation: xr.Dataset
     methods: dict[str, Callable[..., Any]] = {"chebtuck": model, **rows}
     table = function_baselines.table(f, domain, methods, np.random.default_rng(cfg.seed), cfg.points)
     estimates = [model.error_estimate, *[np.nan] * len(rows)]
-    names = ("sup_error", "rms_error", "evaluations", "error_estimate")
-    counts = [model.evaluations, *(row.evaluations for row in rows.values())]
-    values = np.vstack([table, counts, estimates])
+    names = ("sup_error", "rms_error", "evaluations", "stored_numbers", "error_estimate")
+    counts = [row.evaluations for row in rows.values()]
+    values = np.vstack([table, [model.evaluations, *counts], [model.nbytes / 8, *counts], estimates])
     known = {name: metrics.Metric(-1, "1") for name in names}
     return metrics.dataset(values, np.zeros_like(values), metrics=known, methods=list(methods), units="1")

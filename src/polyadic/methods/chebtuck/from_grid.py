@@ -52,7 +52,8 @@ def judge(_: "EvaluateConfig", sampled: xr.Dataset, approximation: xr.Dataset) -
     errors = np.array([(one - values)[seen] for one in found.values()]) / scale
     table = np.vstack([np.abs(errors).max(axis=1), np.sqrt(np.square(errors).mean(axis=1)), stored])
     known = {name: metrics.Metric(-1, "1") for name in ("sup_error", "rms_error", "stored_numbers")}
-    return metrics.dataset(table, np.zeros_like(table), metrics=known, methods=list(found), units="1")
+    out = metrics.dataset(table, np.zeros_like(table), metrics=known, methods=list(found), units="1")
+    return metrics.of_size(out, values.size, "values of the grid")
 
 
 def _arrays(sampled: xr.Dataset) -> tuple[Array, list[Array]]:

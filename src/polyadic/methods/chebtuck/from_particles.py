@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -199,7 +198,7 @@ def compare(potential: ParticlePotential, count: int, radius: float, seed: int, 
     known = {name: Metric(-1, "1") for name in names}
     out = metrics.dataset(table, np.full(table.shape, np.nan), metrics=known, methods=list(rows), units="1")
     out.attrs |= {"points": count, "excluded_radius": radius, "particles": len(potential.charges)}
-    return out
+    return metrics.of_size(out, len(potential.charges), "charges")
 
 
 def _reference(potential: ParticlePotential) -> Callable[[Array], Array]:
@@ -264,15 +263,3 @@ def _energy_error(potential: ParticlePotential, madelung: float) -> float:
     nearest = float(np.sort(cKDTree(others).query(x[0] + np.ones(3) @ cell, k=2)[0])[1])
     expected = -0.5 * potential.factor * madelung * float(q @ q) / nearest
     return abs(potential.energy() / expected - 1)
-
-
-def cost_against_count(counts: tuple[int, ...], tolerance: float, seed: int) -> list[tuple[int, int, float]]:
-    """Return (particles, largest rank, CPU seconds of the build) of neutral clouds of equal density."""
-    found = []
-    for n in counts:
-        rng = np.random.default_rng([seed, n])
-        x = rng.uniform(0, (n / 0.01) ** (1 / 3), (n, 3))
-        start = time.process_time()
-        potential = particle_potential(x, np.where(np.arange(n) % 2 == 0, 1.0, -1.0), tolerance)
-        found.append((n, max(potential.long.ranks), time.process_time() - start))
-    return found
