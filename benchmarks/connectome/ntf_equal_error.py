@@ -1,7 +1,7 @@
 """CPU seconds to equal error: nonnegative_cp beside tensorly's HALS and tensortools, same start, median of 5.
 
     OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/connectome/ntf_equal_error.py [--large] [--sweeps 50]
-        [--starts 4] [--only animals symmetric]
+        [--starts 8] [--only animals symmetric]
 
 Each peer makes its sweeps; ours runs until it reaches the lower of the two errors that they end with, everything
 counted (the copy in single precision, the transposition, all starts). Peers: tensorly >= 0.9, tensortools >= 0.4.
@@ -83,7 +83,7 @@ def reaching(run: Callable[[int], CP], error: float, most: int) -> tuple[int, fl
     return passes, reached
 
 
-def compare(name: str, tensor: np.ndarray, rank: int, sweeps: int, starts: int) -> None:
+def compare(name: str, tensor: np.ndarray, rank: int, sweeps: int, starts: int | None) -> None:
     rng = np.random.default_rng(1)
     start = [rng.random((n, rank)) for n in tensor.shape]
 
@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--large", action="store_true", help="also 300 x 300 x 2000: 1.4 GB, minutes")
     parser.add_argument("--sweeps", type=int, default=50)
-    parser.add_argument("--starts", type=int, default=1, help="of ours: the given one and random ones")
+    parser.add_argument("--starts", type=int, help="of ours: the given one and random ones; none: the default")
     parser.add_argument("--only", nargs="+", choices=("animals", "planted", "symmetric", "large"))
     options = parser.parse_args()
     nonnegative_cp(np.ones((4, 4, 4)), 2, max_iterations=2)  # compiles

@@ -1,7 +1,7 @@
 r"""Many starts of a non-negative CP model on a small Tucker core of the tensor, so that the tensor itself is spared.
 
-The tensor X is replaced by its projection :math:`G \times_1 Q_1 \dots \times_N Q_N` on few orthonormal directions a mode.
-The factors stay whole and non-negative; only the products with the tensor become products with the core G. What starts
+The tensor X is replaced by its projection :math:`G \times_1 Q_1 \dots \times_N Q_N` on few orthonormal directions of
+each mode. The factors stay whole and non-negative; only the products with the tensor become products with the core G. What starts
 find there is near what they would find in X, at a cost that does not depend on the size of X.
 """
 
@@ -27,7 +27,7 @@ _ONE = np.zeros(1, np.int64)
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """A tensor projected: ``core`` of shape ``(k_1, ..., k_N)`` and orthonormal ``bases`` ``(n, k)``, None: all of a mode."""
+    """A projected tensor: ``core`` shape ``(k_1, ..., k_N)`` and orthonormal ``bases`` ``(n, k)``, None: the whole mode."""
 
     core: Array
     bases: tuple[Array | None, ...]
@@ -45,7 +45,7 @@ class Core:
 
 @dataclasses.dataclass
 class Walk:
-    """A start on the core: the best factors found, the extrapolated ones to go on from, squared errors (never rising)."""
+    """A start on the core: its best factors, the extrapolated ones to go on from, squared errors that never rise."""
 
     factors: list[Array]
     trial: list[Array]
@@ -120,7 +120,7 @@ def _leading(matrix: Array, size: int) -> Array | None:
 
 
 def finalists(core: Core, starts: Sequence[Sequence[Array]]) -> list[Walk]:
-    """Return the best starts after 40 iterations on the core, best first; half of them are given up after 10 and 20.
+    """Return the best starts after 40 iterations on the core, best first; most are given up after 10.
 
     Parameters
     ----------

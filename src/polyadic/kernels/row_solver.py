@@ -23,20 +23,25 @@ def _descend_together(rows: Array, targets: Array, gram: Array, sweeps: int) -> 
                 asked[r, i] = targets[first + i, r]
         for _ in range(sweeps):
             for r in range(rank):
-                curvature = gram[r, r]
-                if curvature <= 0.0:
-                    continue
-                slope[:] = asked[r]
-                for s in range(rank):
-                    weight = gram[r, s]
-                    for i in range(_TOGETHER):
-                        slope[i] -= weight * held[s, i]
-                for i in range(size):
-                    value = held[r, i] + slope[i] / curvature
-                    held[r, i] = value if value > 0.0 else 0.0
+                if gram[r, r] > 0.0:
+                    slope[:] = asked[r]
+                    _improve(held, r, gram, slope)
         for r in range(rank):
             for i in range(size):
                 rows[first + i, r] = held[r, i]
+
+
+@njit(cache=True, nogil=True)
+def _improve(held: Array, r: int, gram: Array, slope: Array) -> None:
+    """Set coordinate r of the rows held to its minimiser; ``slope`` comes as their targets."""
+    for s in range(len(held)):
+        weight = gram[r, s]
+        for i in range(slope.size):
+            slope[i] -= weight * held[s, i]
+    curvature = gram[r, r]
+    for i in range(slope.size):
+        value = held[r, i] + slope[i] / curvature
+        held[r, i] = value if value > 0.0 else 0.0
 
 
 @njit(cache=True, nogil=True)
