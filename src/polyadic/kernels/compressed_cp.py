@@ -1,8 +1,8 @@
 r"""Many starts of a non-negative CP model on a small Tucker core of the tensor, so that the tensor itself is spared.
 
 The tensor X is replaced by its projection :math:`G \times_1 Q_1 \dots \times_N Q_N` on few orthonormal directions of
-each mode. The factors stay whole and non-negative; only the products with the tensor become products with the core G. What starts
-find there is near what they would find in X, at a cost that does not depend on the size of X.
+each mode. The factors stay whole and non-negative; only the products with the tensor become products with the core G.
+What starts find there is near what they would find in X, at a cost that does not depend on the size of X.
 """
 
 import dataclasses
@@ -22,12 +22,13 @@ _ROUNDING = 1e-8  # share of the largest squared singular value below which sing
 _ROUNDS = ((10, 4), (10, 2), (20, 2))  # iterations, then the starts that are left: successive halving
 _SWEEPS, _FIRST_SWEEPS = 2, 20
 _GROWTH, _CEILING_GROWTH, _CUT = 1.2, 1.05, 1.5  # as in `alternating_cp`
+_NOTHING = 2e-6  # share of the squared error on the core
 _ONE = np.zeros(1, np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """A projected tensor: ``core`` shape ``(k_1, ..., k_N)`` and orthonormal ``bases`` ``(n, k)``, None: the whole mode."""
+    """A projected tensor: ``core`` ``(k_1, ..., k_N)`` and orthonormal ``bases`` ``(n, k)``, None: the whole mode."""
 
     core: Array
     bases: tuple[Array | None, ...]
@@ -133,7 +134,8 @@ def finalists(core: Core, starts: Sequence[Sequence[Array]]) -> list[Walk]:
     for iterations, left in _ROUNDS:
         for walk in walks:
             for _ in range(iterations):
-                step(core, walk)
+                if not settled(walk):
+                    step(core, walk)
         walks = sorted(walks, key=lambda walk: walk.errors[-1])[:left]
     return walks
 
@@ -169,6 +171,14 @@ def step(core: Core, walk: Walk) -> None:
         walk.trial = factors
     walk.factors = factors
     walk.errors.append(error)
+
+
+def settled(walk: Walk) -> bool:
+    """Return whether the last two steps gained next to nothing, though neither was refused."""
+    if len(walk.errors) < 4:
+        return False
+    before, between, now = walk.errors[-3:]
+    return before > between > now and before - now < _NOTHING * before
 
 
 def _update(core: Core, factors: list[Array], first_sweeps: int) -> float:

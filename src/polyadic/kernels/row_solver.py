@@ -17,18 +17,14 @@ def _descend_together(rows: Array, targets: Array, gram: Array, sweeps: int) -> 
     held, asked, slope = np.zeros((rank, _TOGETHER)), np.zeros((rank, _TOGETHER)), np.empty(_TOGETHER)
     for first in range(0, count, _TOGETHER):
         size = min(_TOGETHER, count - first)
-        for r in range(rank):
-            for i in range(size):
-                held[r, i] = rows[first + i, r]
-                asked[r, i] = targets[first + i, r]
+        held[:, :size] = rows[first : first + size].T
+        asked[:, :size] = targets[first : first + size].T
         for _ in range(sweeps):
             for r in range(rank):
                 if gram[r, r] > 0.0:
                     slope[:] = asked[r]
                     _improve(held, r, gram, slope)
-        for r in range(rank):
-            for i in range(size):
-                rows[first + i, r] = held[r, i]
+        rows[first : first + size] = held[:, :size].T
 
 
 @njit(cache=True, nogil=True)
