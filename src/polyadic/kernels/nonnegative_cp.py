@@ -15,7 +15,8 @@ from polyadic.kernels.cp_form import canonical
 Array = NDArray[np.floating]
 
 _BLOCK = 2**18  # entries of a block: 1 MiB of single precision, which stays in the cache for both products
-_STARTS = 8  # on the core, where they cost little
+_LEAST = 16  # rows of a block: with fewer, adding to S costs more than the products
+_STARTS = 16  # on the core, where they cost little
 _TILE = 64  # indexes of two modes that are transposed at a time
 _DOUBLE_BELOW = 3e-3  # relative error from which single precision no longer resolves the residual
 
@@ -80,7 +81,7 @@ class DenseRows:
     def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
         """Yield blocks of rows that fit the cache."""
         where = self.chunks[chunk]
-        step = max(16, _BLOCK // max(self.matrix.shape[1], 1))
+        step = max(_LEAST, _BLOCK // max(self.matrix.shape[1], 1))
         for start in range(where.start, where.stop, step):
             block = slice(start, min(start + step, where.stop))
             yield block, self.matrix[block]
@@ -100,8 +101,8 @@ def nonnegative_cp(
 
     Minimises :math:`\sum_{\text{observed}} (X - \sum_r w_r\, a_r \circ b_r \circ \dots)^2` over non-negative factors by
     hierarchical alternating least squares with extrapolation and restart, in one pass over the tensor an iteration.
-    The starts of a large complete tensor come most of their way on a small Tucker core of it; the best two go on with
-    the tensor itself, the better one after the first pass.
+    The starts of a large complete tensor come most of their way on a small Tucker core of it; the best four go on with
+    the tensor itself, the best one after the first pass.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def nonnegative_cp(
     tolerance, max_iterations
         Ends when the relative error falls by less than this share of it per iteration, twice in a row; most passes.
     starts, seed
-        Number of starts, of which the best is returned; with ``start``, the others are random. None: 8 of a complete
+        Number of starts, of which the best is returned; with ``start``, the others are random. None: 16 of a complete
         tensor that is large enough to be compressed, else 1.
 
     Raises
@@ -149,7 +150,7 @@ def nonnegative_cp(
     single = _single(values, observed, order)
     fits = [engine.begin(single, factors) for factors in inner]
     if compressing:
-        walks = compressed.finalists(compressed.compress(single, rank, seed), inner)
+        walks = compressed.finalists(compressed.compress(single.matrix, single.shape, rank, seed), inner)
         # A given start stays in the race as it is: it may be a minimum of the tensor already.
         fits = [engine.begin(single, walk.factors[1:]) for walk in walks] + (fits[:1] if start is not None else [])
         engine.fit(single, fits, tolerance=tolerance, max_iterations=min(1, max_iterations))
