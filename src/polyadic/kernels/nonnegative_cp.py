@@ -1,12 +1,14 @@
 """Non-negative CP decomposition of a dense tensor, with missing entries."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import ThreadpoolController
 
 from polyadic.kernels import alternating_cp as engine
 from polyadic.kernels import compressed_cp as compressed
@@ -17,7 +19,7 @@ Array = NDArray[np.floating]
 _BLOCK = 2**18  # entries of a block: 1 MiB of single precision, which stays in the cache for both products
 _LEAST = 16  # rows of a block: with fewer, adding to S costs more than the products
 _STARTS = 16  # on the core, where they cost little
-_TILE = 64  # indexes of two modes that are transposed at a time
+_TILES = (128, 16)  # indexes of two modes that are transposed at a time
 _DOUBLE_BELOW = 3e-3  # relative error from which single precision no longer resolves the residual
 
 
@@ -147,17 +149,28 @@ def nonnegative_cp(
     inner = [
         starting_factors(values.shape, order[1:], rank, start if n == 0 else None, [seed, n]) for n in range(count)
     ]
-    single = _single(values, observed, order)
-    fits = [engine.begin(single, factors) for factors in inner]
-    if compressing:
-        walks = compressed.finalists(compressed.compress(single.matrix, single.shape, rank, seed), inner)
-        # A given start stays in the race as it is: it may be a minimum of the tensor already.
-        fits = [engine.begin(single, walk.factors[1:]) for walk in walks] + (fits[:1] if start is not None else [])
-        engine.fit(single, fits, tolerance=tolerance, max_iterations=min(1, max_iterations))
-        fits = [min(fits, key=lambda one: one.errors[-1])]
-    best, error, passes = _solve(single, lambda: _rows(values, observed, order), fits, tolerance, max_iterations)
+    with _blas().limit(limits=1, user_api="blas"):  # the number of threads would change the last bits
+        single = _single(values, observed, order)
+        fits = [engine.begin(single, factors) for factors in inner]
+        if compressing and max_iterations > 0:
+            # A given start stays in the race as it is: it may be a minimum of the tensor already.
+            fits = [_best_on_core(single, inner, fits[:1] if start is not None else [], seed)]
+        best, error, passes = _solve(single, lambda: _rows(values, observed, order), fits, tolerance, max_iterations)
     weights, unit = canonical(np.ones(rank), [best.first, *best.inner])
     return CP(weights, tuple(unit[order.index(q)] for q in range(values.ndim)), error, best.converged, passes)
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _best_on_core(single: DenseRows, inner: list[list[Array]], given: list[engine.Fit], seed: int) -> engine.Fit:
+    """Return, after its first pass over the tensor, the best of the given fits and of the starts gone on the core."""
+    core = compressed.compress(single.matrix, single.shape, inner[0][0].shape[1], seed)
+    fits = [*(engine.begin(single, walk.factors[1:]) for walk in compressed.finalists(core, inner)), *given]
+    engine.fit(single, fits, tolerance=0, max_iterations=1)
+    return min(fits, key=lambda one: one.errors[-1])
 
 
 def _solve(
@@ -258,12 +271,11 @@ def _single(values: NDArray[np.generic], observed: NDArray[np.bool_] | None, ord
 def _transpose(cube: Array, out: Array) -> None:
     """Write ``cube`` with its first two modes exchanged to ``out``, a tile that fits the cache at a time."""
     before, count, after = cube.shape
-    for low in range(0, before, _TILE):
-        high = min(low + _TILE, before)
-        for first in range(0, count, _TILE):
-            last = min(first + _TILE, count)
-            for p in range(low, high):
-                for row in range(first, last):
+    wide, high = _TILES
+    for low in range(0, before, wide):
+        for first in range(0, count, high):
+            for row in range(first, min(first + high, count)):
+                for p in range(low, min(low + wide, before)):
                     for q in range(after):
                         out[row, p, q] = cube[p, row, q]
 
