@@ -99,8 +99,12 @@ def rates(rank: int) -> tuple[float, float]:
 def pass_rates(tensor: np.ndarray, rank: int) -> None:
     """Print what a pass of one start reaches of the machine's rates."""
     reading, multiplying = rates(rank)
-    spent = [cost(lambda n=n: nonnegative_cp(tensor, rank, starts=1, tolerance=0, max_iterations=n)) for n in (2, 12)]
-    one = (spent[1] - spent[0]) / 10
+
+    def run(passes: int) -> CP:
+        return nonnegative_cp(tensor, rank, starts=1, tolerance=0, max_iterations=passes)
+
+    few, many = run(2).iterations, run(12).iterations  # it may settle before
+    one = (cost(lambda: run(12)) - cost(lambda: run(2))) / (many - few)
     print(
         f"  a pass {one:.4f} s: {4 * tensor.size * rank / one / 1e9:.1f} GFLOP/s of {multiplying / 1e9:.1f},"
         f" {4 * tensor.size / one / 1e9:.1f} GB/s of {reading / 1e9:.1f}",
