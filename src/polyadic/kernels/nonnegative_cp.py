@@ -127,7 +127,7 @@ def nonnegative_cp(
 
     Notes
     -----
-    ``4 n R`` flops a pass for ``n`` entries; the tensor is kept once more in single precision, and in double
+    ``4 n R`` flops a pass for ``n`` entries, and ``20 n R`` once for the core; the tensor is kept once more in single precision, and in double
     precision only when the residual is so small that it matters. Masks cost ``4 n R^2`` more a pass, but missing fibres
     (the same along the longest mode) nothing.
     A. Cichocki and A.-H. Phan, IEICE Trans. E92-A (2009) 708; A. Ang and N. Gillis, Neural Computation 31 (2019) 417.
