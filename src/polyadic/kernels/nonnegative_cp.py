@@ -127,9 +127,9 @@ def nonnegative_cp(
 
     Notes
     -----
-    ``4 n R`` flops a pass for ``n`` entries, and ``20 n R`` once for the core; the tensor is kept once more in single precision, and in double
-    precision only when the residual is so small that it matters. Masks cost ``4 n R^2`` more a pass, but missing fibres
-    (the same along the longest mode) nothing.
+    ``4 n R`` flops a pass for ``n`` entries, ``20 n R`` once for the core. The tensor is kept once more in single
+    precision, in double precision only when the residual is so small that it matters. Masks cost ``4 n R^2`` more a
+    pass, but missing fibres (the same along the longest mode) nothing.
     A. Cichocki and A.-H. Phan, IEICE Trans. E92-A (2009) 708; A. Ang and N. Gillis, Neural Computation 31 (2019) 417.
 
     Examples
@@ -145,16 +145,13 @@ def nonnegative_cp(
     order = [longest, *(q for q in range(values.ndim) if q != longest)]
     observed = observation_mask(values, mask)
     compressing = observed is None and compressed.worthwhile([values.shape[q] for q in order], rank)
-    count = starts or (_STARTS if compressing else 1)
-    inner = [
-        starting_factors(values.shape, order[1:], rank, start if n == 0 else None, [seed, n]) for n in range(count)
-    ]
+    given = [start, *([None] * ((starts or (_STARTS if compressing else 1)) - 1))]
+    inner = [starting_factors(values.shape, order[1:], rank, one, [seed, n]) for n, one in enumerate(given)]
     with _blas().limit(limits=1, user_api="blas"):  # the number of threads would change the last bits
         single = _single(values, observed, order)
         fits = [engine.begin(single, factors) for factors in inner]
         if compressing and max_iterations > 0:
-            # A given start stays in the race as it is: it may be a minimum of the tensor already.
-            fits = [_best_on_core(single, inner, fits[:1] if start is not None else [], seed)]
+            fits = [_best_on_core(single, inner, fits[: start is not None], seed)]
         best, error, passes = _solve(single, lambda: _rows(values, observed, order), fits, tolerance, max_iterations)
     weights, unit = canonical(np.ones(rank), [best.first, *best.inner])
     return CP(weights, tuple(unit[order.index(q)] for q in range(values.ndim)), error, best.converged, passes)
@@ -166,7 +163,10 @@ def _blas() -> ThreadpoolController:
 
 
 def _best_on_core(single: DenseRows, inner: list[list[Array]], given: list[engine.Fit], seed: int) -> engine.Fit:
-    """Return, after its first pass over the tensor, the best of the given fits and of the starts gone on the core."""
+    """Return, after its first pass over the tensor, the best of the given fits and of the starts gone on the core.
+
+    A given start is in the race as it is: it may be a minimum of the tensor already.
+    """
     core = compressed.compress(single.matrix, single.shape, inner[0][0].shape[1], seed)
     fits = [*(engine.begin(single, walk.factors[1:]) for walk in compressed.finalists(core, inner)), *given]
     engine.fit(single, fits, tolerance=0, max_iterations=1)
