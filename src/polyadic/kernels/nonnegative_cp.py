@@ -1,4 +1,8 @@
-"""Non-negative CP decomposition of a dense tensor, with missing entries."""
+"""Non-negative CP decomposition of a dense tensor, with missing entries.
+
+The starts of a large complete tensor come most of their way on a small Tucker core of it (`compressed_cp`); the best
+four go on with the tensor itself, the best one of them after the first pass.
+"""
 
 import dataclasses
 import functools
@@ -103,8 +107,6 @@ def nonnegative_cp(
 
     Minimises :math:`\sum_{\text{observed}} (X - \sum_r w_r\, a_r \circ b_r \circ \dots)^2` over non-negative factors by
     hierarchical alternating least squares with extrapolation and restart, in one pass over the tensor an iteration.
-    The starts of a large complete tensor come most of their way on a small Tucker core of it; the best four go on with
-    the tensor itself, the best one after the first pass.
 
     Parameters
     ----------
@@ -117,8 +119,8 @@ def nonnegative_cp(
     tolerance, max_iterations
         Ends when the relative error falls by less than this share of it per iteration, twice in a row; most passes.
     starts, seed
-        Number of starts, of which the best is returned; with ``start``, the others are random. None: 16 of a complete
-        tensor that is large enough to be compressed, else 1.
+        Number of starts (the best is returned; with ``start``, the others are random) and of the random numbers. None:
+        16 where the tensor is complete and large enough to be compressed, else 1.
 
     Raises
     ------
@@ -128,8 +130,7 @@ def nonnegative_cp(
     Notes
     -----
     ``4 n R`` flops a pass for ``n`` entries, ``20 n R`` once for the core. The tensor is kept once more in single
-    precision, in double precision only when the residual is so small that it matters. Masks cost ``4 n R^2`` more a
-    pass, but missing fibres (the same along the longest mode) nothing.
+    precision. Masks cost ``4 n R^2`` more a pass, missing fibres (the same along the longest mode) nothing.
     A. Cichocki and A.-H. Phan, IEICE Trans. E92-A (2009) 708; A. Ang and N. Gillis, Neural Computation 31 (2019) 417.
 
     Examples
@@ -145,7 +146,7 @@ def nonnegative_cp(
     order = [longest, *(q for q in range(values.ndim) if q != longest)]
     observed = observation_mask(values, mask)
     compressing = observed is None and compressed.worthwhile([values.shape[q] for q in order], rank)
-    given = [start, *([None] * ((starts or (_STARTS if compressing else 1)) - 1))]
+    given = [start, *[None] * ((starts or (_STARTS if compressing else 1)) - 1)]
     inner = [starting_factors(values.shape, order[1:], rank, one, [seed, n]) for n, one in enumerate(given)]
     with _blas().limit(limits=1, user_api="blas"):  # the number of threads would change the last bits
         single = _single(values, observed, order)
