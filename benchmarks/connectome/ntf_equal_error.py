@@ -1,16 +1,20 @@
 """CPU seconds to equal error: nonnegative_cp beside tensorly's HALS and tensortools, same start, median of 5.
 
     OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/connectome/ntf_equal_error.py [--large] [--sweeps 50]
-        [--starts 4] [--only animals symmetric]
+        [--starts 8] [--only animals symmetric]
 
 Each peer makes its sweeps; ours runs until it reaches the lower of the two errors that they end with, everything
-counted (the copy in single precision, the transposition, all starts). Peers: tensorly >= 0.9, tensortools >= 0.4.
+counted (the copy in single precision, the transposition, the core, all starts). Peers: tensorly >= 0.9 and
+tensortools >= 0.4.
+One pass of one start is set against two rates of the machine, measured in the same process: reading memory, and a
+skinny product of single precision (a block of 1 MiB that stays in the cache).
 """
 
 import argparse
 import statistics
 import sys
 import time
+import timeit
 from collections.abc import Callable
 
 import numpy as np
@@ -83,7 +87,32 @@ def reaching(run: Callable[[int], CP], error: float, most: int) -> tuple[int, fl
     return passes, reached
 
 
-def compare(name: str, tensor: np.ndarray, rank: int, sweeps: int, starts: int) -> None:
+def rates(rank: int) -> tuple[float, float]:
+    """Return bytes/s of reading memory and flops/s of a skinny product in the cache, single precision."""
+    read = np.ones(2**26, np.float32)
+    block, columns = np.ones((512, 512), np.float32), np.ones((512, rank), np.float32)
+    stream = min(timeit.repeat(lambda: read @ read, timer=time.process_time, number=3, repeat=3)) / 3
+    product = min(timeit.repeat(lambda: block @ columns, timer=time.process_time, number=200, repeat=3)) / 200
+    return read.nbytes / stream, 2 * block.size * rank / product
+
+
+def pass_rates(tensor: np.ndarray, rank: int) -> None:
+    """Print what a pass of one start reaches of the machine's rates."""
+    reading, multiplying = rates(rank)
+
+    def run(passes: int) -> CP:
+        return nonnegative_cp(tensor, rank, starts=1, tolerance=0, max_iterations=passes)
+
+    few, many = run(2).iterations, run(12).iterations  # it may settle before
+    one = (cost(lambda: run(12)) - cost(lambda: run(2))) / (many - few)
+    print(
+        f"  a pass {one:.4f} s: {4 * tensor.size * rank / one / 1e9:.1f} GFLOP/s of {multiplying / 1e9:.1f},"
+        f" {4 * tensor.size / one / 1e9:.1f} GB/s of {reading / 1e9:.1f}",
+        flush=True,
+    )
+
+
+def compare(name: str, tensor: np.ndarray, rank: int, sweeps: int, starts: int | None) -> None:
     rng = np.random.default_rng(1)
     start = [rng.random((n, rank)) for n in tensor.shape]
 
@@ -104,6 +133,7 @@ def compare(name: str, tensor: np.ndarray, rank: int, sweeps: int, starts: int) 
     errors["tensortools"] = relative_error(tensor, np.ones(rank), list(found.factors))
     seconds = {"tensorly": cost(tensorly), "tensortools": cost(tools)}
     print(f"{name} {tensor.shape} R={rank}", flush=True)
+    pass_rates(tensor, rank)
     for peer, error in errors.items():
         passes, reached = reaching(ours, error * (1 + 1e-6), 4 * sweeps)
         spent = cost(lambda n=passes: ours(n))
@@ -119,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--large", action="store_true", help="also 300 x 300 x 2000: 1.4 GB, minutes")
     parser.add_argument("--sweeps", type=int, default=50)
-    parser.add_argument("--starts", type=int, default=1, help="of ours: the given one and random ones")
+    parser.add_argument("--starts", type=int, help="of ours: the given one and random ones; none: the default")
     parser.add_argument("--only", nargs="+", choices=("animals", "planted", "symmetric", "large"))
     options = parser.parse_args()
     nonnegative_cp(np.ones((4, 4, 4)), 2, max_iterations=2)  # compiles

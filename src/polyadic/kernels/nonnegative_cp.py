@@ -1,18 +1,29 @@
-"""Non-negative CP decomposition of a dense tensor, with missing entries."""
+"""Non-negative CP decomposition of a dense tensor, with missing entries.
+
+The starts of a large complete tensor come most of their way on a small Tucker core of it (`compressed_cp`); the best
+four go on with the tensor itself, the best one of them after the first pass.
+"""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import ThreadpoolController
 
 from polyadic.kernels import alternating_cp as engine
+from polyadic.kernels import compressed_cp as compressed
 from polyadic.kernels.cp_form import canonical
 
 Array = NDArray[np.floating]
 
 _BLOCK = 2**18  # entries of a block: 1 MiB of single precision, which stays in the cache for both products
+_LEAST = 16  # rows of a block: with fewer, adding to S costs more than the products
+_STARTS = 16  # on the core, where they cost little
+_TILES = (128, 16)  # indexes of two modes that are transposed at a time
 _DOUBLE_BELOW = 3e-3  # relative error from which single precision no longer resolves the residual
 
 
@@ -76,7 +87,7 @@ class DenseRows:
     def blocks(self, chunk: int) -> Iterator[tuple[slice, Array]]:
         """Yield blocks of rows that fit the cache."""
         where = self.chunks[chunk]
-        step = max(16, _BLOCK // max(self.matrix.shape[1], 1))
+        step = max(_LEAST, _BLOCK // max(self.matrix.shape[1], 1))
         for start in range(where.start, where.stop, step):
             block = slice(start, min(start + step, where.stop))
             yield block, self.matrix[block]
@@ -89,7 +100,7 @@ def nonnegative_cp(
     start: Sequence[ArrayLike] | None = None,
     tolerance: float = 1e-6,
     max_iterations: int = 500,
-    starts: int = 1,
+    starts: int | None = None,
     seed: int = 0,
 ) -> CP:
     r"""Return a non-negative CP decomposition of a dense tensor, canonical: unit-norm columns, weights descending.
@@ -108,7 +119,8 @@ def nonnegative_cp(
     tolerance, max_iterations
         Ends when the relative error falls by less than this share of it per iteration, twice in a row; most passes.
     starts, seed
-        Number of starts, of which the best is returned; they share every pass. With ``start``, the others are random.
+        Number of starts (the best is returned; with ``start``, the others are random) and of the random numbers. None:
+        16 where the tensor is complete and large enough to be compressed, else 1.
 
     Raises
     ------
@@ -117,9 +129,8 @@ def nonnegative_cp(
 
     Notes
     -----
-    ``4 n R`` flops a pass for ``n`` entries; the tensor is kept once more in single precision, and in double
-    precision only when the residual is so small that it matters. Masks cost ``4 n R^2`` more a pass, but missing fibres
-    (the same along the longest mode) nothing.
+    ``4 n R`` flops a pass for ``n`` entries, ``20 n R`` once for the core. The tensor is kept once more in single
+    precision. Masks cost ``4 n R^2`` more a pass, missing fibres (the same along the longest mode) nothing.
     A. Cichocki and A.-H. Phan, IEICE Trans. E92-A (2009) 708; A. Ang and N. Gillis, Neural Computation 31 (2019) 417.
 
     Examples
@@ -133,28 +144,53 @@ def nonnegative_cp(
     check(values, rank, start)
     longest = int(np.argmax(values.shape))
     order = [longest, *(q for q in range(values.ndim) if q != longest)]
-    double = _rows(values, observation_mask(values, mask), order)
-    given = [start, *([None] * (starts - 1))]
+    observed = observation_mask(values, mask)
+    compressing = observed is None and compressed.worthwhile([values.shape[q] for q in order], rank)
+    given = [start, *[None] * ((starts or (_STARTS if compressing else 1)) - 1)]
     inner = [starting_factors(values.shape, order[1:], rank, one, [seed, n]) for n, one in enumerate(given)]
-    best, error, passes = _solve(double, inner, tolerance, max_iterations)
+    with _blas().limit(limits=1, user_api="blas"):  # the number of threads would change the last bits
+        single = _single(values, observed, order)
+        fits = [engine.begin(single, factors) for factors in inner]
+        if compressing and max_iterations > 0:
+            fits = [_best_on_core(single, inner, fits[: start is not None], seed)]
+        best, error, passes = _solve(single, lambda: _rows(values, observed, order), fits, tolerance, max_iterations)
     weights, unit = canonical(np.ones(rank), [best.first, *best.inner])
     return CP(weights, tuple(unit[order.index(q)] for q in range(values.ndim)), error, best.converged, passes)
 
 
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _best_on_core(single: DenseRows, inner: list[list[Array]], given: list[engine.Fit], seed: int) -> engine.Fit:
+    """Return, after its first pass over the tensor, the best of the given fits and of the starts gone on the core.
+
+    A given start is in the race as it is: it may be a minimum of the tensor already.
+    """
+    core = compressed.compress(single.matrix, single.shape, inner[0][0].shape[1], seed)
+    fits = [*(engine.begin(single, walk.factors[1:]) for walk in compressed.finalists(core, inner)), *given]
+    engine.fit(single, fits, tolerance=0, max_iterations=1)
+    return min(fits, key=lambda one: one.errors[-1])
+
+
 def _solve(
-    double: DenseRows, inner: list[list[Array]], tolerance: float, max_iterations: int
+    single: DenseRows,
+    double: Callable[[], DenseRows],
+    fits: list[engine.Fit],
+    tolerance: float,
+    max_iterations: int,
 ) -> tuple[engine.Fit, Array, int]:
     """Fit in single precision, and go on in double precision where the residual is small; return errors and passes."""
-    single = dataclasses.replace(double, matrix=double.matrix.astype(np.float32, order="C"))
-    fits = [engine.begin(single, factors) for factors in inner]
     engine.fit(single, fits, tolerance=tolerance, max_iterations=max_iterations, watch=_resolve)
     best = min(fits, key=lambda one: one.errors[-1])
     passes, norm = max(one.passes for one in fits), best.norm
     history = best.errors
     left = max_iterations - passes
     if norm > 0 and best.errors[-1] < _DOUBLE_BELOW**2 * norm and left > 0:
-        best = engine.begin(double, best.inner)
-        engine.fit(double, [best], tolerance=tolerance, max_iterations=left)
+        rows = double()
+        best = engine.begin(rows, best.inner)
+        engine.fit(rows, [best], tolerance=tolerance, max_iterations=left)
         passes, norm = passes + best.passes, best.norm
         history = [value for value in history if value > best.errors[0]] + best.errors
     return best, np.sqrt(np.maximum(history, 0) / norm) if norm > 0 else np.zeros(1), passes
@@ -184,6 +220,10 @@ def check(values: NDArray[np.generic], rank: int, start: Sequence[ArrayLike] | N
 
 def observation_mask(values: NDArray[np.generic], mask: ArrayLike | None) -> NDArray[np.bool_] | None:
     """Return where the tensor is observed, or None if everywhere."""
+    if mask is None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(values.sum()):  # no entry can be missing, and no array of flags was needed
+                return None
     finite = np.isfinite(values)
     if mask is None:
         if np.isinf(values).any():
@@ -212,6 +252,33 @@ def _rows(values: NDArray[np.generic], observed: NDArray[np.bool_] | None, order
     missing = None if observed is None else _missing(observed.transpose(order))
     moved = (values if observed is None else np.where(observed, values, 0)).transpose(order)
     return DenseRows(moved.astype(np.float64, copy=False).reshape(len(moved), -1), moved.shape, missing)
+
+
+def _single(values: NDArray[np.generic], observed: NDArray[np.bool_] | None, order: list[int]) -> DenseRows:
+    """Return the rows in single precision; a complete tensor is read once, in its own order."""
+    if observed is not None:
+        whole = _rows(values, observed, order)
+        return dataclasses.replace(whole, matrix=whole.matrix.astype(np.float32, order="C"))
+    longest = order[0]
+    kind = values.dtype if values.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    before = int(np.prod(values.shape[:longest]))
+    cube = np.ascontiguousarray(values, kind).reshape(before, values.shape[longest], -1)
+    matrix = np.empty((cube.shape[1], before, cube.shape[2]), np.float32)
+    _transpose(cube, matrix)
+    return DenseRows(matrix.reshape(len(matrix), -1), tuple(values.shape[q] for q in order), None)
+
+
+@njit(cache=True, nogil=True)
+def _transpose(cube: Array, out: Array) -> None:
+    """Write ``cube`` with its first two modes exchanged to ``out``, a tile that fits the cache at a time."""
+    before, count, after = cube.shape
+    wide, high = _TILES
+    for low in range(0, before, wide):
+        for first in range(0, count, high):
+            for row in range(first, min(first + high, count)):
+                for p in range(low, min(low + wide, before)):
+                    for q in range(after):
+                        out[row, p, q] = cube[p, row, q]
 
 
 def starting_factors(

@@ -25,7 +25,7 @@ def nonnegative_cp(
     start: list[ArrayLike] | None = None,
     tolerance: float = 1e-6,
     max_iterations: int = 500,
-    starts: int = 1,
+    starts: int | None = None,
     seed: int = 0,
 ) -> CP:
     """Return a non-negative CP model of a dense tensor: `polyadic.kernels.nonnegative_cp.nonnegative_cp`.
