@@ -22,23 +22,34 @@ from .weighted_graph import Graph
 
 
 @njit(cache=True)
-def _pair(model, count, total, square, cells, diagonal):  # type: ignore[no-untyped-def]
-    """Return the cost of one block pair."""
-    corrected, kind, prior, factorial, half, _ = model
+def _topology(model, count, cells, diagonal):  # type: ignore[no-untyped-def]
+    """Return the cost of the edges of one block pair."""
+    factorial, m = model[3], int(count + 0.5)
+    if model[0]:
+        return -factorial[m] - (m * math.log(2.0) if diagonal else 0.0)
+    c = int(cells + 0.5)
+    return factorial[c] - factorial[m] - factorial[c - m]
+
+
+@njit(cache=True)
+def _values(model, count, total, square):  # type: ignore[no-untyped-def]
+    """Return the cost of the weights of one block pair."""
+    _, kind, prior, factorial, half, _ = model
     m = int(count + 0.5)
-    if corrected:
-        cost = -factorial[m] - (m * math.log(2.0) if diagonal else 0.0)
-    else:
-        c = int(cells + 0.5)
-        cost = factorial[c] - factorial[m] - factorial[c - m]
     if m == 0 or kind == 0:
-        return cost
+        return 0.0
     if kind == 1:
-        return cost - math.log(prior) - factorial[m] + (1.0 + m) * math.log(prior + total)
+        return (1.0 + m) * math.log(prior + total) - math.log(prior) - factorial[m]
     joint = KAPPA + m
     scale = 0.5 * prior + 0.5 * max(square - total * total / joint, 0.0)
-    cost += 0.5 * m * math.log(2 * math.pi) + 0.5 * math.log(joint / KAPPA)
+    cost = 0.5 * m * math.log(2 * math.pi) + 0.5 * math.log(joint / KAPPA)
     return cost + half[0] - 0.5 * math.log(0.5 * prior) - half[m] + (0.5 + 0.5 * m) * math.log(scale)
+
+
+@njit(cache=True)
+def _pair(model, count, total, square, cells, diagonal):  # type: ignore[no-untyped-def]
+    """Return the cost of one block pair."""
+    return _topology(model, count, cells, diagonal) + _values(model, count, total, square)
 
 
 @njit(cache=True)
@@ -54,38 +65,40 @@ def _block(model, size, mass):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _row(model, stats, sizes, r, skip):  # type: ignore[no-untyped-def]
-    """Return the cost of all pairs of block ``r`` but the one with ``skip``."""
+def _row(model, stats, sizes, r):  # type: ignore[no-untyped-def]
+    """Return the cost of all pairs of block ``r``."""
     cost = 0.0
     for t in range(sizes.size):
-        if t != skip:
-            cost += _pair(model, stats[0, r, t], stats[1, r, t], stats[2, r, t], _cells(sizes, r, t), r == t)
+        cost += _pair(model, stats[0, r, t], stats[1, r, t], stats[2, r, t], _cells(sizes, r, t), r == t)
     return cost
 
 
 @njit(cache=True)
-def _links(graph, y, label, node, links):  # type: ignore[no-untyped-def]
+def _links(graph, y, label, node, links, near):  # type: ignore[no-untyped-def]
+    """Fill ``links`` (3, B), zero at first, of a node and the blocks ``near`` that it reaches; return their number."""
     starts, ends, edge = graph
-    for c in range(3):
-        for g in range(links.shape[1]):
-            links[c, g] = 0.0
+    found = 0
     for p in range(starts[node], starts[node + 1]):
         value, g = y[edge[p]], label[ends[p]]
+        if links[0, g] == 0.0:
+            near[found] = g
+            found += 1
         links[0, g] += 1.0
         links[1, g] += value
         links[2, g] += value * value
+    return found
 
 
 @njit(cache=True)
-def _shift(state, links, old, new, degree):  # type: ignore[no-untyped-def]
-    """Move a node with ``links`` from block ``old`` to ``new`` in the state."""
+def _shift(state, links, near, old, new, degree):  # type: ignore[no-untyped-def]
+    """Move a node with ``links`` to the blocks ``near`` from block ``old`` to ``new`` in the state."""
     stats, sizes, mass = state
     for c in range(3):
-        for t in range(sizes.size):
+        for t in near:
             stats[c, old, t] -= links[c, t]
             if t != old:
                 stats[c, t, old] -= links[c, t]
-        for t in range(sizes.size):
+        for t in near:
             stats[c, new, t] += links[c, t]
             if t != new:
                 stats[c, t, new] += links[c, t]
@@ -96,11 +109,55 @@ def _shift(state, links, old, new, degree):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _local(model, state, r, s):  # type: ignore[no-untyped-def]
-    """Return the part of the cost that involves block ``r`` or ``s``."""
+def _side(model, stats, links, near, pair, sign):  # type: ignore[no-untyped-def]
+    """Return the change of the pairs of one of two blocks with others: all of the weights, links where degrees are."""
+    r, s = pair
+    cost = 0.0
+    for t in near:
+        if t != r and t != s:
+            a, b, c = stats[0, r, t], stats[1, r, t], stats[2, r, t]
+            x, y, z = a + sign * links[0, t], b + sign * links[1, t], c + sign * links[2, t]
+            cost += _values(model, x, y, z) - _values(model, a, b, c)
+            if model[0]:
+                cost += _topology(model, x, 0.0, False) - _topology(model, a, 0.0, False)
+    return cost
+
+
+@njit(cache=True)
+def _cells_side(model, state, links, pair, sign):  # type: ignore[no-untyped-def]
+    """Return the change of the edges of one of two blocks with all others, whose cells change with its size."""
+    r, s = pair
+    stats, sizes, _ = state
+    cost = 0.0
+    for t in range(sizes.size):
+        if t != r and t != s and (stats[0, r, t] > 0.0 or links[0, t] > 0.0):
+            cost += _topology(model, stats[0, r, t] + sign * links[0, t], (sizes[r] + sign) * sizes[t], False)
+            cost -= _topology(model, stats[0, r, t], sizes[r] * sizes[t], False)
+    return cost
+
+
+@njit(cache=True)
+def _change(model, state, links, near, move):  # type: ignore[no-untyped-def]
+    """Return the change of the cost when a node with ``links`` moves; ``move`` is from, to, and its degree."""
+    old, new, degree = move
     stats, sizes, mass = state
-    cost = _row(model, stats, sizes, r, -1) + _row(model, stats, sizes, s, r)
-    return cost + _block(model, sizes[r], mass[r]) + _block(model, sizes[s], mass[s])
+    cost = _side(model, stats, links, near, (old, new), -1.0) + _side(model, stats, links, near, (new, old), 1.0)
+    if not model[0]:
+        cost += _cells_side(model, state, links, (old, new), -1.0) + _cells_side(model, state, links, (new, old), 1.0)
+    m, n = sizes[old], sizes[new]
+    cost += _block(model, m - 1.0, mass[old] - degree) - _block(model, m, mass[old])
+    cost += _block(model, n + 1.0, mass[new] + degree) - _block(model, n, mass[new])
+    for r, s, cells, left, right in (
+        (old, old, 0.5 * (m - 1.0) * (m - 2.0), -1.0, 0.0),
+        (new, new, 0.5 * n * (n + 1.0), 0.0, 1.0),
+        (old, new, (m - 1.0) * (n + 1.0), 1.0, -1.0),
+    ):
+        a, b, c = stats[0, r, s], stats[1, r, s], stats[2, r, s]
+        x = a + left * links[0, old] + right * links[0, new]
+        y = b + left * links[1, old] + right * links[1, new]
+        z = c + left * links[2, old] + right * links[2, new]
+        cost += _pair(model, x, y, z, cells, r == s) - _pair(model, a, b, c, _cells(sizes, r, s), r == s)
+    return cost
 
 
 @njit(cache=True)
@@ -118,42 +175,46 @@ def _sweep(model, graph, y, label, state, order, allowed):  # type: ignore[no-un
     """Move every node to the best block it is offered; return the number of moves. No block is emptied."""
     starts, ends, _ = graph
     blocks = state[1].size
-    links, moves = np.zeros((3, blocks)), 0
+    links, reached, moves = np.zeros((3, blocks)), np.zeros(blocks, np.int64), 0
     for node in order:
         old = label[node]
         if state[1][old] < 1.5:
             continue
         degree = starts[node + 1] - starts[node]
-        _links(graph, y, label, node, links)
+        near = reached[: _links(graph, y, label, node, links, reached)]
         best, gain = old, -1e-9
         for k in range(blocks if blocks <= 8 else 5):
             new = _offer(k, blocks, label, ends[starts[node] : starts[node + 1]])
             if new == old or not allowed[new] or not allowed[old]:
                 continue
-            before = _local(model, state, old, new)
-            _shift(state, links, old, new, degree)
-            change = _local(model, state, old, new) - before
-            _shift(state, links, new, old, degree)
+            change = _change(model, state, links, near, (old, new, degree))
             if change < gain:
                 best, gain = new, change
         if best != old:
-            _shift(state, links, old, best, degree)
+            _shift(state, links, near, old, best, degree)
             label[node] = best
             moves += 1
+        for t in near:
+            links[0, t], links[1, t], links[2, t] = 0.0, 0.0, 0.0
     return moves
 
 
 @njit(cache=True)
-def _merge_change(model, state, r, s):  # type: ignore[no-untyped-def]
-    """Return the change of the cost, but for the number of blocks, when ``s`` joins ``r``."""
+def _merge_change(model, state, rows, r, s):  # type: ignore[no-untyped-def]
+    """Return the change of the cost, but for the number of blocks, when ``s`` joins ``r``; ``rows`` are their costs."""
     stats, sizes, mass = state
     joined = sizes[r] + sizes[s]
-    cost = _block(model, joined, mass[r] + mass[s]) - _local(model, state, r, s)
+    both = _pair(model, stats[0, r, s], stats[1, r, s], stats[2, r, s], _cells(sizes, r, s), False)
+    cost = both - rows[r] - rows[s]
+    cost += _block(model, joined, mass[r] + mass[s]) - _block(model, sizes[r], mass[r])
+    cost -= _block(model, sizes[s], mass[s])
     for t in range(sizes.size):
         if t == r or t == s:  # noqa: SIM109  (a tuple of both is compiled far longer)
             continue
-        a, b, c = stats[0, r, t] + stats[0, s, t], stats[1, r, t] + stats[1, s, t], stats[2, r, t] + stats[2, s, t]
-        cost += _pair(model, a, b, c, joined * sizes[t], False)
+        a = stats[0, r, t] + stats[0, s, t]
+        if a > 0.0:
+            b, c = stats[1, r, t] + stats[1, s, t], stats[2, r, t] + stats[2, s, t]
+            cost += _pair(model, a, b, c, joined * sizes[t], False)
     a = stats[0, r, r] + stats[0, s, s] + stats[0, r, s]
     b = stats[1, r, r] + stats[1, s, s] + stats[1, r, s]
     c = stats[2, r, r] + stats[2, s, s] + stats[2, r, s]
@@ -164,13 +225,15 @@ def _merge_change(model, state, r, s):  # type: ignore[no-untyped-def]
 def _merges(model, state, tries):  # type: ignore[no-untyped-def]
     """Return for every block the best partner among a few and the change of the cost."""
     blocks = state[1].size
-    partner, change = np.zeros(blocks, np.int64), np.zeros(blocks)
+    partner, change, rows = np.zeros(blocks, np.int64), np.zeros(blocks), np.zeros(blocks)
+    for r in range(blocks):
+        rows[r] = _row(model, state[0], state[1], r)
     for r in range(blocks):
         change[r] = np.inf
         for k in range(min(tries, blocks)):
             s = k if blocks <= tries else np.random.randint(blocks)
             if s != r:
-                cost = _merge_change(model, state, r, s)
+                cost = _merge_change(model, state, rows, r, s)
                 if cost < change[r]:
                     partner[r], change[r] = s, cost
     return partner, change
@@ -227,7 +290,8 @@ class BlockModel:
 
     Notes
     -----
-    A sweep costs ``O(E + n B)``, the state ``O(B ** 2)``, an agglomeration from n blocks ``O(n ** 2 log n + E log n)``.
+    A move costs ``O(degree)`` and the blocks that it reaches; where degrees are not given, that of a block changes its
+    cells with all, ``O(B)`` look-ups. An agglomeration from n blocks costs ``O(n ** 2 + E log n)``.
     """
 
     def __init__(self, graph: Graph, y: NDArray[np.float64], corrected: bool, kind: int) -> None:
@@ -263,12 +327,10 @@ class BlockModel:
     def change(self, label: NDArray[np.int64], node: int, block: int) -> float:
         """Return by how much the cost changes when a node joins another block (which it must not empty)."""
         state = _state(self.rows, self.values, label, int(label.max()) + 1)
-        links = np.zeros((3, state[1].size))
-        _links(self.rows, self.values, label, node, links)
-        old, degree = int(label[node]), self.rows[0][node + 1] - self.rows[0][node]
-        before = _local(self.model, state, old, block)
-        _shift(state, links, old, block, degree)
-        return float(_local(self.model, state, old, block) - before)
+        links, reached = np.zeros((3, state[1].size)), np.zeros(state[1].size, np.int64)
+        near = reached[: _links(self.rows, self.values, label, node, links, reached)]
+        degree = self.rows[0][node + 1] - self.rows[0][node]
+        return float(_change(self.model, state, links, near, (int(label[node]), block, degree)))
 
     def relax(self, label: NDArray[np.int64], seed: int, sweeps: int = 8, blocks: tuple[int, ...] = ()) -> None:
         """Move nodes downhill in place, among the named blocks only where any are named."""
