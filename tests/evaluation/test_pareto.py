@@ -77,3 +77,10 @@ def test_one_run_has_no_trend_and_a_size_of_another_shape_is_refused():
     assert names(trend(scored())) == ["one run has no trend; draw the table of a sweep"]
     with pytest.raises(ContractError, match=r"'size' has dims \('metric',\), expected"):
         metrics.SCHEMA.check(scored().assign_coords(size=("metric", [1.0])))
+
+
+@pytest.mark.parametrize("verb", ["learned", "stores"])
+def test_the_axis_says_whether_numbers_are_learned_or_stored(verb):
+    ds = scored()
+    ds["parameters"].attrs["long_name"] = f"numbers that the method {verb}"
+    assert pareto(ds).axes[0].get_xlabel() == f"numbers {'stored' if verb == 'stores' else verb}"

@@ -54,7 +54,7 @@ def pareto(ds: xr.Dataset) -> Figure:
         axes.annotate(point.text, place, (0, shift), textcoords="offset points", fontsize=7.5, ha="center")
     axes.margins(x=0.14, y=0.16)
     units = str(ds["metric_units"].sel(metric=metric).item())
-    stored = "stored" in str(ds["parameters"].attrs.get("long_name", ""))
+    stored = "stores" in str(ds["parameters"].attrs.get("long_name", ""))
     label = str(metric) if units == "1" else f"{metric} [{units}]"
     axes.set(xlabel="numbers stored" if stored else "numbers learned", ylabel=label)
     return figure
